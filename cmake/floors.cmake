@@ -1,0 +1,12 @@
+# kernels: the arithmetic.
+set(exclude "")
+if(FRAMEFOLD_ONEDNN)
+  find_package(dnnl CONFIG REQUIRED)
+else()
+  list(APPEND exclude "_onednn\\.cpp$")
+endif()
+framefold_floor(kernels EXCLUDE ${exclude} LINK OpenMP::OpenMP_CXX)
+if(FRAMEFOLD_ONEDNN)
+  target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl)
+  target_compile_definitions(framefold_kernels PUBLIC FRAMEFOLD_ONEDNN)
+endif()

@@ -1,0 +1,115 @@
+// A graph of operations over integer handles; shapes are known at once, data comes later.
+//
+//   Graph g;
+//   Value clip = g.input("clip", {DType::u8, {B, T, H, W, 3}});
+//   Value code = encoder(g, clip);
+//   Value loss = mse(g, decoder(g, code), pixels(g, clip));
+//
+// Nodes stand in the order in which they were added, which is an order of execution. Whether a
+// graph is for training or evaluation (dropout, batch statistics) is fixed when it is made.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/op.h"
+
+namespace framefold {
+
+// A handle: the number of a tensor in its graph.
+struct Value {
+  int id = -1;
+  explicit operator bool() const { return id >= 0; }
+  bool operator==(const Value&) const = default;
+};
+
+// How a parameter is filled before training. Every draw is Philox under the run's seed and the
+// parameter's name, so it depends on neither order nor threads.
+struct Init {
+  enum class Kind : std::uint8_t { constant, uniform, normal, truncated_normal };
+  Kind kind = Kind::constant;
+  double a = 0;  // constant: the value; uniform: the lower bound; normal: the mean
+  double b = 0;  // uniform: the upper bound; normal: the deviation (truncated at 2 deviations)
+
+  static Init zeros() { return {Kind::constant, 0, 0}; }
+  static Init ones() { return {Kind::constant, 1, 0}; }
+  static Init constant(double value) { return {Kind::constant, value, 0}; }
+  static Init uniform(double bound) { return {Kind::uniform, -bound, bound}; }
+  static Init normal(double deviation) { return {Kind::normal, 0, deviation}; }
+  static Init truncated_normal(double deviation) { return {Kind::truncated_normal, 0, deviation}; }
+  // Glorot and Bengio 2010, uniform; He et al. 2015, uniform, gain sqrt(2).
+  static Init glorot(Index fan_in, Index fan_out);
+  static Init he(Index fan_in);
+};
+
+enum class Mode : std::uint8_t { train, evaluate };
+
+class Graph {
+ public:
+  enum class Kind : std::uint8_t { input, parameter, buffer, activation };
+
+  struct ValueInfo {
+    std::string name;   // inputs, parameters and buffers: as given; activations: "conv3d_4"
+    TensorType type;
+    Kind kind = Kind::activation;
+    Init init;          // parameters and buffers
+    int node = -1;      // activations: the node that writes it, and which output it is
+    int output = 0;
+    bool decays = true;  // parameters: whether weight decay applies
+  };
+  struct Node {
+    OpPtr op;
+    std::vector<Value> in;
+    std::vector<Value> out;
+    std::string label;  // "encoder.1/conv3d": the scope that it was added in, and the operation
+  };
+
+  explicit Graph(Mode mode = Mode::train) : mode_(mode) {}
+
+  Value input(const std::string& name, const TensorType& type);
+  // A trained tensor, f32. The same name again returns the same handle (shared weights) and must
+  // have the same shape. Its full name is the scopes and `name`, joined by points.
+  Value parameter(const std::string& name, const Shape& shape, Init init, bool decays = true);
+  // State that training changes but no gradient does (running statistics), f32.
+  Value buffer(const std::string& name, const Shape& shape, Init init);
+
+  // Adds a node; `one` for an operation with one output.
+  std::vector<Value> add(OpPtr op, std::vector<Value> in);
+  Value one(OpPtr op, std::vector<Value> in);
+
+  Mode mode() const { return mode_; }
+  bool training() const { return mode_ == Mode::train; }
+  const Shape& shape(Value value) const { return info(value).type.shape; }
+  const TensorType& type(Value value) const { return info(value).type; }
+  const ValueInfo& info(Value value) const;
+  const std::vector<ValueInfo>& values() const { return values_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  Value find(const std::string& name) const;  // an input, parameter or buffer; Error if unknown
+
+  // Names within the lifetime of a Scope are prefixed: Scope s(g, "encoder") -> "encoder.weight".
+  class Scope {
+   public:
+    Scope(Graph& graph, const std::string& name);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Graph& graph_;
+    std::size_t length_;
+  };
+
+ private:
+  Value add_value(ValueInfo info);
+  Value stored(Kind kind, const std::string& name, const Shape& shape, Init init, bool decays);
+
+  Mode mode_;
+  std::string prefix_;
+  std::vector<ValueInfo> values_;
+  std::vector<Node> nodes_;
+  std::map<std::string, int> by_name_;
+};
+
+}  // namespace framefold
