@@ -10,3 +10,13 @@ if(FRAMEFOLD_ONEDNN)
   target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl)
   target_compile_definitions(framefold_kernels PUBLIC FRAMEFOLD_ONEDNN)
 endif()
+
+# io: files, pictures, datasets.
+find_package(PkgConfig REQUIRED)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+framefold_floor(io LINK framefold_kernels PNG::PNG ZLIB::ZLIB PkgConfig::WEBP PkgConfig::XXHASH
+  nlohmann_json::nlohmann_json)
