@@ -20,3 +20,5 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 framefold_floor(io LINK framefold_kernels PNG::PNG ZLIB::ZLIB PkgConfig::WEBP PkgConfig::XXHASH
   nlohmann_json::nlohmann_json)
+# engine: graph, plan, execution, training.
+framefold_floor(engine LINK framefold_kernels)

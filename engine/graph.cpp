@@ -34,11 +34,8 @@ Value Graph::stored(Kind kind, const std::string& name, const Shape& shape, Init
            first.type.shape);
     return {known->second};
   }
-  const Value value = add_value({.name = full,
-                                 .type = {DType::f32, shape},
-                                 .kind = kind,
-                                 .init = init,
-                                 .decays = decays});
+  const Value value = add_value(
+      {.name = full, .type = {DType::f32, shape}, .kind = kind, .init = init, .decays = decays});
   by_name_[full] = value.id;
   return value;
 }
@@ -57,9 +54,9 @@ std::vector<Value> Graph::add(OpPtr op, std::vector<Value> in) {
   Node node{.op = std::move(op), .in = std::move(in), .out = {}, .label = {}};
   const Types outputs = node.op->infer(types);
   const int index = static_cast<int>(nodes_.size());
-  node.label = prefix_.empty() ? std::string(node.op->name())
-                               : prefix_.substr(0, prefix_.size() - 1) + "/" +
-                                     std::string(node.op->name());
+  node.label = prefix_.empty()
+                   ? std::string(node.op->name())
+                   : prefix_.substr(0, prefix_.size() - 1) + "/" + std::string(node.op->name());
   for (std::size_t i = 0; i < outputs.size(); ++i)
     node.out.push_back(add_value({.name = text(node.op->name(), '_', index),
                                   .type = outputs[i],

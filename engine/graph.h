@@ -51,11 +51,11 @@ class Graph {
   enum class Kind : std::uint8_t { input, parameter, buffer, activation };
 
   struct ValueInfo {
-    std::string name;   // inputs, parameters and buffers: as given; activations: "conv3d_4"
+    std::string name;  // inputs, parameters and buffers: as given; activations: "conv3d_4"
     TensorType type;
     Kind kind = Kind::activation;
-    Init init;          // parameters and buffers
-    int node = -1;      // activations: the node that writes it, and which output it is
+    Init init;      // parameters and buffers
+    int node = -1;  // activations: the node that writes it, and which output it is
     int output = 0;
     bool decays = true;  // parameters: whether weight decay applies
   };

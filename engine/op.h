@@ -39,17 +39,17 @@ class Operands {
 
 // What an operation asks of the planner.
 struct Needs {
-  Types saved;                    // written by forward, read by backward (mean, rstd, a mask)
-  Operands reads_inputs;          // inputs whose values backward reads
-  Operands reads_outputs;         // outputs whose values backward reads
-  Operands differentiable;        // inputs that may receive a gradient
-  Operands accumulates;           // of those, the ones whose gradient backward adds to (+=):
-                                  // parameters; the others' is written (=)
-  Operands updates;               // inputs that forward changes in place (running statistics)
+  Types saved;              // written by forward, read by backward (mean, rstd, a mask)
+  Operands reads_inputs;    // inputs whose values backward reads
+  Operands reads_outputs;   // outputs whose values backward reads
+  Operands differentiable;  // inputs that may receive a gradient
+  Operands accumulates;     // of those, the ones whose gradient backward adds to (+=):
+                            // parameters; the others' is written (=)
+  Operands updates;         // inputs that forward changes in place (running statistics)
   Bytes forward_workspace = 0;
   Bytes backward_workspace = 0;
-  int alias_of = -1;              // output 0 is a view of this input's bytes: nothing runs
-  bool in_place = false;          // forward may write output 0 over input 0
+  int alias_of = -1;               // output 0 is a view of this input's bytes: nothing runs
+  bool in_place = false;           // forward may write output 0 over input 0
   bool gradient_in_place = false;  // backward may write input 0's gradient over output 0's
 };
 
@@ -64,7 +64,7 @@ struct Run {
   std::span<const Tensor> din;   // backward: gradients of the inputs; without data where nobody
                                  // wants one
   Workspace workspace;
-  Random random;                 // its stream differs by operation and step
+  Random random;  // its stream differs by operation and step
 
   bool wants(int input) const { return static_cast<bool>(din[static_cast<std::size_t>(input)]); }
 };
@@ -73,7 +73,7 @@ class Op {
  public:
   virtual ~Op() = default;
 
-  virtual std::string_view name() const = 0;  // the stem of its files
+  virtual std::string_view name() const = 0;       // the stem of its files
   virtual Types infer(const Types& in) const = 0;  // the outputs, or an Error that names operands
   virtual Needs needs(const Stream& stream, const Types& in, const Types& out) const = 0;
   virtual void forward(Run& run) const = 0;

@@ -26,4 +26,14 @@ void layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspa
                       View dy, View x, View mean, View rstd);
 Bytes layer_norm_wgrad_workspace(const Stream& stream, const TensorType& x);
 
+// The fast path, f32: false where the operands are not for it.
+namespace fast {
+bool layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor mean, Tensor rstd,
+                        View x, View gamma, View beta);
+bool layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mean, View rstd,
+                      View gamma);
+bool layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace,
+                      View dy, View x, View mean, View rstd);
+}  // namespace fast
+
 }  // namespace framefold

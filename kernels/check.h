@@ -1,0 +1,32 @@
+// The sentences that a wrong operand gets, written once.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/error.h"
+#include "kernels/tensor.h"
+
+namespace framefold {
+
+// layer_norm: gamma is f32 [384], expected f32 [768] to match the last axis of x
+inline void expect(std::string_view op, std::string_view operand, const TensorType& given,
+                   const TensorType& expected, std::string_view why) {
+  if (given == expected) return;
+  fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", expected, " ", why);
+}
+
+inline void expect_float(std::string_view op, std::string_view operand, DType given) {
+  if (given == DType::f32 || given == DType::bf16 || given == DType::f64) return;
+  fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected f32, bf16 or f64");
+}
+
+inline void expect_rank(std::string_view op, std::string_view operand, const Shape& given,
+                        int at_least, std::string_view axes) {
+  if (given.rank() >= at_least) return;
+  fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", axes);
+}
+
+// The type of parameters and statistics beside activations of `type`: f64 stays, the rest is f32.
+inline DType master_of(DType type) { return type == DType::f64 ? DType::f64 : DType::f32; }
+
+}  // namespace framefold

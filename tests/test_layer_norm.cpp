@@ -1,0 +1,70 @@
+#include <gtest/gtest.h>
+
+#include "engine/ops.h"
+#include "tests/op_cases.h"
+
+namespace framefold {
+
+// Rows of less, one and more than a vector, and past the first-level cache; a mean far above the
+// deviation.
+OP_CASES(layer_norm) {
+  const auto build = [](Graph& g, const std::vector<Value>& v) {
+    layer_norm(g, v[0], v[1], v[2], {.eps = 1e-5F});
+  };
+  for (const Index c : {3, 17, 32, 1023, 1024, 1025})
+    add({.in = {{5, c}, {c}, {c}}, .build = build});
+  add({.in = {{2, 3, 7, 33}, {33}, {33}}, .build = build});
+  add({.in = {{1, 1}, {1}, {1}}, .build = [](Graph& g, const std::vector<Value>& v) {
+         layer_norm(g, v[0], v[1], v[2], {.eps = 1});
+       }});
+  add({.in = {{400, 64}, {64}, {64}},
+       .build = build,
+       .name = "mean 30 deviations away",
+       .fill = [](int input, Index i, Random random) {
+         const double normal = static_cast<double>(random.normal(static_cast<std::uint64_t>(i)));
+         return input == 0 ? normal + 30 : normal;
+       }});
+}
+
+namespace {
+
+TEST(LayerNorm, HandComputed) {
+  const float x[] = {1, 2, 3, -2, 0, 2};
+  const float gamma[] = {1, 1, 2};
+  const float beta[] = {0, 0, 1};
+  float y[6];
+  float mean[2];
+  float rstd[2];
+  for (const Path path : {Path::reference, Path::native}) {
+    const Stream stream{.device = {}, .threads = 1, .path = path};
+    layer_norm_forward(stream, {.eps = 0}, {y, DType::f32, {2, 3}}, {mean, DType::f32, {2}},
+                       {rstd, DType::f32, {2}}, {x, DType::f32, {2, 3}}, {gamma, DType::f32, {3}},
+                       {beta, DType::f32, {3}});
+    EXPECT_FLOAT_EQ(mean[0], 2);
+    EXPECT_FLOAT_EQ(mean[1], 0);
+    EXPECT_NEAR(y[0], -1.224745, 1e-6);
+    EXPECT_NEAR(y[1], 0, 1e-6);
+    EXPECT_NEAR(y[2], 3.449490, 1e-6);
+    EXPECT_NEAR(y[3], -1.224745, 1e-6);
+    EXPECT_NEAR(y[5], 3.449490, 1e-6);
+    EXPECT_NEAR(rstd[0], 1.224745, 1e-6);
+  }
+}
+
+TEST(LayerNorm, AWrongOperandIsNamed) {
+  Graph g;
+  const Value x = g.input("x", {DType::f32, {1568, 768}});
+  const Value gamma = g.parameter("gamma", {384}, Init::ones());
+  const Value beta = g.parameter("beta", {768}, Init::zeros());
+  try {
+    layer_norm(g, x, gamma, beta);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::shape);
+    EXPECT_STREQ(error.what(),
+                 "layer_norm: gamma is f32 [384], expected f32 [768] to match the last axis of x");
+  }
+}
+
+}  // namespace
+}  // namespace framefold
