@@ -1,0 +1,68 @@
+// What a model has learnt: parameters, their gradients and its buffers, each one contiguous f32
+// buffer. They live outside plans, so several plans (train and evaluate; discriminator and
+// generator) share them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/graph.h"
+#include "engine/memory.h"
+
+namespace framefold {
+
+class Parameters {
+ public:
+  struct Entry {
+    std::string name;
+    Shape shape;
+    Index offset = 0;  // in elements; entries start at multiples of 64 bytes, gaps stay zero
+    Init init;
+    bool decays = true;
+  };
+
+  // Takes every parameter and buffer of the graphs, in the order of their first appearance; the
+  // same name in two graphs is one tensor and must have one shape. With `gradients` false no
+  // gradient buffer is held (evaluation).
+  explicit Parameters(std::initializer_list<const Graph*> graphs, bool gradients = true);
+  explicit Parameters(const Graph& graph, bool gradients = true)
+      : Parameters({&graph}, gradients) {}
+
+  // Draws every initial value: a function of (seed, name, element) alone.
+  void initialize(std::uint64_t seed);
+
+  const std::vector<Entry>& entries() const { return parameters_.entries; }
+  const std::vector<Entry>& buffer_entries() const { return buffers_.entries; }
+  Index count() const;  // of trained numbers, without gaps
+
+  Tensor value(const std::string& name) const;     // a parameter or buffer; Error if unknown
+  Tensor gradient(const std::string& name) const;  // a parameter
+
+  std::span<float> values() const { return values_.as<float>(); }
+  std::span<float> gradients() const { return gradients_.as<float>(); }
+  std::span<float> buffers() const { return buffer_values_.as<float>(); }
+  Bytes bytes() const { return values_.bytes() + gradients_.bytes() + buffer_values_.bytes(); }
+
+  // Bytes that Parameters of a graph hold, without holding them.
+  static Bytes bytes_of(const Graph& graph, bool gradients = true);
+
+ private:
+  struct Table {
+    std::vector<Entry> entries;
+    std::map<std::string, std::size_t> index;
+    Index size = 0;
+    void add(const Graph::ValueInfo& info);
+    const Entry* find(const std::string& name) const;
+  };
+
+  static void collect(const Graph& graph, Table& parameters, Table& buffers);
+
+  Table parameters_;
+  Table buffers_;
+  Buffer values_;
+  Buffer gradients_;
+  Buffer buffer_values_;
+};
+
+}  // namespace framefold
