@@ -1,0 +1,69 @@
+#include "io/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "io/random.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+class Subset final : public Dataset {
+ public:
+  Subset(std::shared_ptr<const Dataset> all, std::vector<Index> indices)
+      : all_(std::move(all)), indices_(std::move(indices)) {}
+
+  Index size() const override { return static_cast<Index>(indices_.size()); }
+  Shape shape() const override { return all_->shape(); }
+  std::string name(Index index) const override { return all_->name(at(index)); }
+  std::string description() const override {
+    return text(size(), " of ", all_->size(), " samples: ", all_->description());
+  }
+
+ private:
+  Index at(Index index) const { return indices_[static_cast<std::size_t>(index)]; }
+  void do_read(Index index, Random random, Tensor clip) const override {
+    all_->read(at(index), random, clip);
+  }
+
+  std::shared_ptr<const Dataset> all_;
+  std::vector<Index> indices_;
+};
+
+}  // namespace
+
+void Dataset::read(Index index, Random random, Tensor clip) const {
+  if (index < 0 || index >= size())
+    fail(ErrorCode::argument, "sample ", index, " does not exist, the dataset has ", size());
+  if (clip.type() != TensorType{DType::u8, shape()})
+    fail(ErrorCode::shape, "dataset: the clip to read into is ", clip.type(), ", expected ",
+         TensorType{DType::u8, shape()});
+  do_read(index, random, clip);
+}
+
+Index held_out_of(Index size, double fraction) {
+  if (!(fraction >= 0 && fraction <= 1))
+    fail(ErrorCode::argument, "the fraction to hold out is ", fraction, ", expected 0 to 1");
+  const Index rounded = std::llround(fraction * static_cast<double>(size));
+  return fraction > 0 && size > 1 ? std::max<Index>(1, rounded) : rounded;
+}
+
+Split split(std::shared_ptr<const Dataset> all, double fraction) {
+  const Index size = all->size();
+  const Index wanted = held_out_of(size, fraction);
+  if (wanted == 0) return {std::move(all), nullptr, {}};
+  if (wanted == size) return {nullptr, std::move(all), {}};
+  const Permutation permutation(size, Random{});
+  std::vector<Index> order(static_cast<std::size_t>(size));
+  for (Index i = 0; i < size; ++i) order[static_cast<std::size_t>(i)] = permutation(i);
+  const auto middle = order.begin() + wanted;
+  std::sort(order.begin(), middle);
+  std::sort(middle, order.end());
+  return {std::make_shared<Subset>(all, std::vector<Index>(middle, order.end())),
+          std::make_shared<Subset>(all, std::vector<Index>(order.begin(), middle)),
+          {}};
+}
+
+}  // namespace framefold

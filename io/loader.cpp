@@ -1,0 +1,188 @@
+#include "io/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "io/random.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+// Streams of their own, apart from the models' operations.
+constexpr std::uint64_t order_stream = 0x6f72646572, sample_stream = 0x73616d706c65;
+
+// The error in flight, with the sample's name in front.
+std::exception_ptr named(const Dataset& dataset, Index sample) {
+  try {
+    const std::string name = dataset.name(sample);
+    try {
+      throw;
+    } catch (const Error& error) {
+      fail(error.code(), "reading ", name, ": ", error.what());
+    } catch (const std::bad_alloc&) {
+      fail(ErrorCode::memory, "reading ", name, ": out of memory");
+    } catch (const std::exception& error) {
+      fail(ErrorCode::format, "reading ", name, ": ", error.what());
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace
+
+Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+    : dataset_(std::move(dataset)), options_(options) {
+  if (!dataset_) fail(ErrorCode::argument, "loader: the dataset has no samples");
+  if (options_.batch < 1 || options_.workers < 0 || options_.prefetch < 1 || options_.steps < 0)
+    fail(ErrorCode::argument, "loader: batch ", options_.batch, ", workers ", options_.workers,
+         ", prefetch ", options_.prefetch, ", steps ", options_.steps,
+         "; expected at least 1, 0, 1 and 0");
+  sample_ = {DType::u8, dataset_->shape()};
+  const Index size = dataset_->size();
+  epoch_steps_ = (options_.drop_last ? size : size + options_.batch - 1) / options_.batch;
+  if (epoch_steps_ == 0)
+    fail(ErrorCode::argument, "loader: the dataset has ", size, " samples, a batch takes ",
+         options_.batch, "; make the batch smaller or give more data");
+  grain_ = std::max<Index>(1, options_.batch / std::max(1, 4 * options_.workers));
+  slots_.resize(static_cast<std::size_t>(options_.workers > 0 ? options_.prefetch : 1));
+  const auto batch = static_cast<std::size_t>(options_.batch);
+  current_.resize(batch);
+  for (Slot& slot : slots_) {
+    slot.samples.resize(batch);
+    slot.pixels = std::make_unique_for_overwrite<std::uint8_t[]>(type().bytes());
+  }
+  for (int i = 0; i < options_.workers; ++i)
+    workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+}
+
+TensorType Loader::type() const {
+  Shape shape{options_.batch};
+  for (const Index extent : sample_.shape) shape.push_back(extent);
+  return {DType::u8, shape};
+}
+
+Index Loader::rows(Index step) const {
+  return std::min(options_.batch, dataset_->size() - step % epoch_steps_ * options_.batch);
+}
+
+Loader::Slot& Loader::slot(Index step) {
+  return slots_[static_cast<std::size_t>(step) % slots_.size()];
+}
+
+// Reads rows [first, last) of the slot's batch to `pixels`, the batch's first row.
+void Loader::read(Slot& slot, Index first, Index last, std::uint8_t* pixels) {
+  const auto epoch = static_cast<std::uint64_t>(slot.step / epoch_steps_);
+  const Permutation permutation(dataset_->size(), {options_.seed, stream_of(order_stream, epoch)});
+  for (Index row = first; row < last; ++row) {
+    const Index position = slot.step % epoch_steps_ * options_.batch + row;
+    const Index sample = options_.shuffle ? permutation(position) : position;
+    slot.samples[static_cast<std::size_t>(row)] = sample;
+    const Random random{options_.seed,
+                        stream_of(sample_stream, epoch, static_cast<std::uint64_t>(sample))};
+    try {
+      std::uint8_t* clip = pixels + static_cast<Bytes>(row) * sample_.bytes();
+      dataset_->read(sample, random, {clip, sample_.dtype, sample_.shape});
+    } catch (...) {
+      const std::exception_ptr error = named(*dataset_, sample);
+      const std::lock_guard lock(mutex_);
+      if (!slot.error || row < slot.error_row) {
+        slot.error = error;
+        slot.error_row = row;
+      }
+      return;
+    }
+  }
+}
+
+void Loader::work(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (wake_.wait(
+      lock, stop, [&] { return claim_ < options_.steps && claim_ - next_ < options_.prefetch; })) {
+    Slot& taken = slot(claim_);
+    const Index count = rows(claim_), first = claim_row_;
+    const Index last = std::min(count, first + grain_);
+    if (first == 0) {
+      taken.step = claim_;
+      taken.left = count;
+      taken.error = nullptr;
+    }
+    claim_row_ = last == count ? 0 : last;
+    if (last == count) ++claim_;
+    ++reading_;
+    lock.unlock();
+    read(taken, first, last, taken.pixels.get());
+    lock.lock();
+    --reading_;
+    taken.left -= last - first;
+    if (taken.left == 0 || reading_ == 0) ready_.notify_all();
+  }
+}
+
+Batch Loader::next(Tensor clips) {
+  if (clips.shape != type().shape || (clips.dtype != DType::u8 && clips.dtype != DType::f32))
+    fail(ErrorCode::shape, "loader: the batch to fill is ", clips.type(), ", expected ", type(),
+         " or the same in f32");
+  if (next_ >= options_.steps)
+    fail(ErrorCode::argument, "loader: step ", next_, " was asked for, there are ", options_.steps);
+  const Index step = next_, count = rows(step);
+  Slot& batch = slot(step);
+  const bool direct = workers_.empty() && clips.dtype == DType::u8;
+  const auto start = std::chrono::steady_clock::now();
+  if (workers_.empty()) {
+    batch.step = step;
+    batch.error = nullptr;
+    read(batch, 0, count, direct ? clips.as<std::uint8_t>() : batch.pixels.get());
+  } else {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return batch.step == step && batch.left == 0; });
+  }
+  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (batch.error) std::rethrow_exception(batch.error);
+  deliver(direct ? nullptr : batch.pixels.get(), count, clips);
+  std::copy_n(batch.samples.begin(), count, current_.begin());
+  {
+    const std::lock_guard lock(mutex_);
+    ++next_;
+  }
+  wake_.notify_all();
+  return {step, step / epoch_steps_, count, {current_.data(), static_cast<std::size_t>(count)}};
+}
+
+// Copies `count` rows from `pixels`, null where they are in place, and clears the others.
+void Loader::deliver(const std::uint8_t* pixels, Index count, Tensor clips) const {
+  const Index values = count * sample_.shape.size();
+  if (clips.dtype == DType::f32) {
+    auto* out = clips.as<float>();
+    for (Index i = 0; i < values; ++i) out[i] = static_cast<float>(pixels[i]) / 255.0F;
+    std::fill(out + values, out + clips.size(), 0.0F);
+  } else {
+    auto* out = clips.as<std::uint8_t>();
+    if (pixels != nullptr) std::memcpy(out, pixels, static_cast<Bytes>(values));
+    std::fill(out + values, out + clips.size(), std::uint8_t{0});
+  }
+}
+
+void Loader::seek(Index step) {
+  if (step < 0) fail(ErrorCode::argument, "loader: cannot seek to step ", step);
+  std::unique_lock lock(mutex_);
+  claim_ = options_.steps;  // nothing is taken while the readers finish
+  ready_.wait(lock, [&] { return reading_ == 0; });
+  for (Slot& slot : slots_) slot.step = -1;
+  next_ = claim_ = step;
+  claim_row_ = 0;
+  lock.unlock();
+  wake_.notify_all();
+}
+
+std::vector<std::string> Loader::names(const Batch& batch) const {
+  std::vector<std::string> result;
+  for (const Index sample : batch.samples) result.push_back(dataset_->name(sample));
+  return result;
+}
+
+}  // namespace framefold
