@@ -7,6 +7,10 @@
 
 namespace framefold {
 
+// Shape
+Value concat(Graph& g, const std::vector<Value>& x, int axis);
+Value slice(Graph& g, Value x, int axis, Index begin, Index end);
+
 // Normalisation
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});
 

@@ -6,7 +6,9 @@ namespace framefold {
 
 std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
+      {"concat", "tensors one after the other along an axis"},
       {"layer_norm", "layer normalisation over the last axis"},
+      {"slice", "a part of one axis"},
   });
   return ops;
 }

@@ -15,8 +15,12 @@ inline void expect(std::string_view op, std::string_view operand, const TensorTy
   fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", expected, " ", why);
 }
 
+constexpr bool is_float(DType type) {
+  return type == DType::f32 || type == DType::bf16 || type == DType::f64;
+}
+
 inline void expect_float(std::string_view op, std::string_view operand, DType given) {
-  if (given == DType::f32 || given == DType::bf16 || given == DType::f64) return;
+  if (is_float(given)) return;
   fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected f32, bf16 or f64");
 }
 
@@ -24,6 +28,14 @@ inline void expect_rank(std::string_view op, std::string_view operand, const Sha
                         int at_least, std::string_view axes) {
   if (given.rank() >= at_least) return;
   fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", axes);
+}
+
+// The axis counted from the front.
+inline int expect_axis(std::string_view op, const Shape& x, int axis) {
+  if (axis < -x.rank() || axis >= x.rank())
+    fail(ErrorCode::argument, op, ": axis ", axis, " is none of x ", x, ", expected ", -x.rank(),
+         " to ", x.rank() - 1);
+  return axis < 0 ? axis + x.rank() : axis;
 }
 
 // The type of parameters and statistics beside activations of `type`: f64 stays, the rest is f32.
