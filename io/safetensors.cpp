@@ -232,6 +232,7 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 void check_layout(const std::string& source, const std::vector<SafetensorsEntry>& entries,
                   std::uint64_t data_bytes) {
   std::vector<const SafetensorsEntry*> order;
+  order.reserve(entries.size());
   for (const SafetensorsEntry& entry : entries) order.push_back(&entry);
   std::sort(order.begin(), order.end(), [](const SafetensorsEntry* a, const SafetensorsEntry* b) {
     return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
@@ -386,6 +387,7 @@ void SafetensorsFile::verify() const {
 void write_safetensors(const std::filesystem::path& path, const std::vector<NamedView>& tensors,
                        const SafetensorsMetadata& metadata) {
   std::vector<const NamedView*> order;
+  order.reserve(tensors.size());
   for (const NamedView& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const NamedView* a, const NamedView* b) {
     return std::pair(size_of(b->view.dtype), std::string_view(a->name)) <

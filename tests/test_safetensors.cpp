@@ -132,10 +132,9 @@ TEST(Safetensors, EveryTypeOfTheFormat) {
   for (const auto& [name, bits] : types) {
     SCOPED_TRACE(name);
     const TemporaryDirectory directory;
-    const std::string bytes = std::to_string(bits);  // of 8 elements
-    write_file(directory / "x", file_of(R"({"t":{"dtype":")" + name +
-                                            R"(","shape":[8],"data_offsets":[0,)" + bytes + "]}}",
-                                        std::string(static_cast<std::size_t>(bits), '\0')));
+    const std::string header =  // 8 elements of `bits` bits are `bits` bytes
+        text(R"({"t":{"dtype":")", name, R"(","shape":[8],"data_offsets":[0,)", bits, "]}}");
+    write_file(directory / "x", file_of(header, std::string(static_cast<std::size_t>(bits), '\0')));
     const SafetensorsFile file(directory / "x");
     EXPECT_EQ(file.entries().at(0).stored, name);
     std::vector<char> memory(64);
