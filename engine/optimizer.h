@@ -1,0 +1,88 @@
+// Turns gradients into updates: an optimiser over a model's flat buffers, with its state, weight
+// decay where a parameter wants it, clipping by the global norm and a moving average of weights.
+// The formulas stand in kernels/optimizer.h. Deterministic for a given number of threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/parameters.h"
+#include "kernels/stream.h"
+
+namespace framefold {
+
+enum class OptimizerKind : std::uint8_t { sgd, rmsprop, adam, adamw };
+
+OptimizerKind optimizer_kind(std::string_view name);  // Error(config) names the known ones
+std::string_view name_of(OptimizerKind kind);
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::adam;
+  double momentum = 0;      // sgd, rmsprop
+  bool nesterov = false;    // sgd
+  double smoothing = 0.99;  // rmsprop: of the mean square
+  double beta1 = 0.9;       // adam, adamw
+  double beta2 = 0.999;     // adam, adamw
+  double epsilon = 1e-8;    // rmsprop, adam, adamw
+  double weight_decay = 0;  // adamw: of the weights; the others: added to the gradient
+  double clip = 0;          // largest norm of all gradients together; 0: any
+  double average = 0;       // decay of the weights' moving average; 0: none is kept
+
+  void check() const;  // Error(config) for values out of range
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
+class Optimizer {
+ public:
+  // `parameters` outlives the optimiser and holds gradients.
+  Optimizer(Parameters& parameters, const OptimizerOptions& options, const Stream& stream);
+
+  void clear_gradients();
+  double gradient_norm() const;  // Euclidean, over all parameters; not finite if one is not
+
+  // One update at learning rate `rate` from gradients of that norm, which clipping may scale.
+  void update(double rate, double gradient_norm);
+  Index updates() const { return updates_; }  // done so far: Adam's bias correction counts them
+  void set_updates(Index updates) { updates_ = updates; }
+
+  // Exchanges the weights with their moving average, where one is kept and has begun. Call again
+  // to change back.
+  void swap_average();
+
+  // Everything that a resumed run needs beside the weights and updates(): tensors
+  // "optimizer.STATE/PARAMETER" and "ema/PARAMETER" onto the live memory.
+  std::vector<NamedTensor> state() const;
+  static constexpr std::string_view average_prefix = "ema/";
+
+  const OptimizerOptions& options() const { return options_; }
+  Bytes bytes() const;
+  // Bytes that an optimiser of a graph's parameters holds, without holding them.
+  static Bytes bytes_of(const Graph& graph, const OptimizerOptions& options);
+
+ private:
+  struct Span {  // neighbours in the flat buffer that decay alike
+    Index offset = 0;
+    Index count = 0;
+    bool decays = false;
+  };
+  void update(const Span& span, double rate, double scale);
+
+  Parameters& parameters_;
+  OptimizerOptions options_;
+  Stream stream_;
+  std::vector<Span> spans_;
+  std::vector<Buffer> states_;  // in the order of state_names()
+  Buffer average_;
+  Index updates_ = 0;
+};
+
+// What an optimiser remembers of each parameter: "first_moment", ...
+std::vector<std::string_view> state_names(const OptimizerOptions& options);
+
+}  // namespace framefold

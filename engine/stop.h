@@ -1,0 +1,28 @@
+// Asks a training loop to stop: SIGTERM and SIGINT, while a StopSignal lives, raise a flag instead
+// of ending the process. A second signal of the same kind ends it as usual, so that an impatient
+// Ctrl-C works. For the command; libraries leave signals alone.
+#pragma once
+
+#include <csignal>
+
+namespace framefold {
+
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  static bool requested();
+
+  // What a command exits with after Ending::interrupted: sysexits' EX_TEMPFAIL, "try again later";
+  // the run continues from its last step with --resume.
+  static constexpr int exit_code = 75;
+
+ private:
+  struct sigaction terminate_ = {};
+  struct sigaction interrupt_ = {};
+};
+
+}  // namespace framefold
