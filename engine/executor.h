@@ -61,8 +61,10 @@ class Executor {
   };
   Tensor bind(const Slot& slot) const;
   void execute(std::size_t index, Counter counter, float scale);
-  void check_guards(std::size_t index) const;
-  void poison_dead(std::size_t index);
+  void begin_watch();
+  void write_guard(const Region& region);
+  void watch_before(std::size_t index);
+  void watch_after(std::size_t index);
 
   std::shared_ptr<const Plan> plan_;
   Parameters& parameters_;

@@ -3,7 +3,6 @@
 // a new plan.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

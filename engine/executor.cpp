@@ -1,0 +1,181 @@
+#include "engine/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace framefold {
+namespace {
+
+constexpr std::byte guard_pattern{0xA5};
+constexpr int poison_pattern = 0xFF;  // NaN in every floating type
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Executor::Executor(std::shared_ptr<const Plan> plan, Parameters& parameters)
+    : plan_(std::move(plan)),
+      parameters_(parameters),
+      stream_(plan_->options().stream),
+      arena_(plan_->arena_bytes()) {
+  const auto bind_all = [this](const std::vector<Slot>& slots) {
+    std::vector<Tensor> tensors;
+    for (const Slot& slot : slots) tensors.push_back(bind(slot));
+    return tensors;
+  };
+  for (const Step& step : plan_->steps()) {
+    Bound bound{.in = bind_all(step.in),
+                .out = bind_all(step.out),
+                .saved = bind_all(step.saved),
+                .dout = bind_all(step.dout),
+                .din = bind_all(step.din),
+                .workspace = {}};
+    if (step.workspace.home == Slot::Home::arena) {
+      const Tensor space = bind(step.workspace);
+      bound.workspace = Workspace(space.data, space.bytes());
+    }
+    bound_.push_back(std::move(bound));
+    if (step.phase == Phase::forward) ++forward_steps_;
+  }
+}
+
+Tensor Executor::bind(const Slot& slot) const {
+  Tensor tensor{nullptr, slot.type.dtype, slot.type.shape};
+  switch (slot.home) {
+    case Slot::Home::none: break;
+    case Slot::Home::arena: tensor.data = arena_.data() + slot.offset; break;
+    case Slot::Home::parameter:
+    case Slot::Home::buffer: tensor = parameters_.value(slot.name); break;
+    case Slot::Home::gradient: tensor = parameters_.gradient(slot.name); break;
+  }
+  if (slot.home != Slot::Home::none && !(tensor.shape == slot.type.shape))
+    fail(ErrorCode::shape, "executor: ", slot.name, " is ", tensor.shape,
+         " in these parameters, expected ", slot.type.shape);
+  return tensor;
+}
+
+Tensor Executor::input(const std::string& name) const {
+  return bind(plan_->slot(plan_->graph().find(name)));
+}
+
+View Executor::value(Value value) const { return bind(plan_->slot(value)); }
+
+float Executor::loss() const { return *value(plan_->options().loss).as<float>(); }
+
+void Executor::execute(std::size_t index, Counter counter, float scale) {
+  const Step& step = plan_->steps()[index];
+  Bound& bound = bound_[index];
+  switch (step.kind) {
+    case Step::Kind::seed: fill(stream_, bound.out[0], scale); return;
+    case Step::Kind::zero: fill(stream_, bound.out[0], 0); return;
+    case Step::Kind::accumulate: accumulate(stream_, bound.out[0], bound.in[0]); return;
+    case Step::Kind::forward:
+    case Step::Kind::backward: break;
+  }
+  const auto node = static_cast<std::uint64_t>(step.node);
+  Run run{stream_,    bound.in,  bound.out,       bound.saved,
+          bound.dout, bound.din, bound.workspace, {counter.seed, stream_of(counter.step, node)}};
+  const Op& op = *plan_->graph().nodes()[node].op;
+  step.kind == Step::Kind::forward ? op.forward(run) : op.backward(run);
+}
+
+void Executor::run(Counter counter, bool backward, float scale) {
+  const bool debug = plan_->options().debug_memory;
+  const std::size_t count = backward ? bound_.size() : forward_steps_;
+  if (debug) begin_watch();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (debug) watch_before(i);
+    const double begun = profiling_ ? seconds_now() : 0;
+    execute(i, counter, scale);
+    if (profiling_) {
+      times_[i].seconds += seconds_now() - begun;
+      ++times_[i].runs;
+    }
+    if (debug) watch_after(i);
+  }
+}
+
+std::optional<Fault> Executor::find_fault(Counter counter, bool backward) {
+  const auto bad = [this](View tensor) { return tensor && !all_finite(stream_, tensor); };
+  const auto describe = [](const std::string& what, View tensor) {
+    return text(what, ' ', tensor.shape, ": ", statistics_of(tensor));
+  };
+  for (const auto* entries : {&parameters_.entries(), &parameters_.buffer_entries()})
+    for (const Parameters::Entry& entry : *entries)
+      if (const View value = parameters_.value(entry.name); bad(value))
+        return Fault{"before the step", describe(entry.name, value), {}};
+  const std::size_t count = backward ? bound_.size() : forward_steps_;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Step& step = plan_->steps()[i];
+    const Bound& bound = bound_[i];
+    // Operations in place overwrite what the message is to describe.
+    std::vector<std::string> inputs;
+    for (std::size_t k = 0; k < bound.in.size(); ++k)
+      if (bound.in[k]) inputs.push_back(describe(text("input ", k), bound.in[k]));
+    for (std::size_t k = 0; k < bound.dout.size(); ++k)
+      if (bound.dout[k]) inputs.push_back(describe(text("gradient of output ", k), bound.dout[k]));
+    execute(i, counter, 1);
+    const bool back = step.kind == Step::Kind::backward;
+    const std::vector<Tensor>& results = back ? bound.din : bound.out;
+    for (std::size_t k = 0; k < results.size(); ++k)
+      if (bad(results[k]))
+        return Fault{step.label + (back ? ", backward" : ""),
+                     describe(text(back ? "gradient of input " : "output ", k), results[k]),
+                     inputs};
+  }
+  return std::nullopt;
+}
+
+void Executor::profile(bool on) {
+  profiling_ = on;
+  times_.clear();
+  for (const Step& step : plan_->steps()) times_.push_back({.step = &step});
+}
+
+// The watch over memory: a region's guard is written when its life begins and must stand until it
+// ends; a region without life holds nothing but NaN.
+void Executor::begin_watch() {
+  const auto& regions = plan_->regions();
+  std::vector<bool> keep(arena_.bytes(), false);
+  for (const Region& region : regions)
+    if (region.first < 0) {
+      std::fill_n(keep.begin() + static_cast<std::ptrdiff_t>(region.offset),
+                  region.bytes - Plan::guard_bytes, true);
+    }
+  for (Bytes b = 0; b < arena_.bytes(); ++b)
+    if (!keep[b]) arena_.data()[b] = std::byte{poison_pattern};
+  for (const Region& region : regions)
+    if (region.first < 0) write_guard(region);
+}
+
+void Executor::write_guard(const Region& region) {
+  std::memset(arena_.data() + region.offset + region.bytes - Plan::guard_bytes,
+              static_cast<int>(guard_pattern), Plan::guard_bytes);
+}
+
+void Executor::watch_before(std::size_t index) {
+  for (const Region& region : plan_->regions())
+    if (region.first == static_cast<int>(index)) write_guard(region);
+}
+
+void Executor::watch_after(std::size_t index) {
+  const int now = static_cast<int>(index);
+  for (const Region& region : plan_->regions()) {
+    if (now < region.first || now > region.last) continue;
+    const std::byte* guard = arena_.data() + region.offset + region.bytes - Plan::guard_bytes;
+    if (!std::all_of(guard, guard + Plan::guard_bytes,
+                     [](std::byte b) { return b == guard_pattern; }))
+      fail(ErrorCode::memory, "executor: after ", plan_->steps()[index].label, " the guard behind ",
+           region.name, " is overwritten");
+  }
+  const int last_step = static_cast<int>(plan_->steps().size()) - 1;
+  for (const Region& region : plan_->regions())
+    if (region.last == now && now < last_step)
+      std::memset(arena_.data() + region.offset, poison_pattern, region.bytes);
+}
+
+}  // namespace framefold
