@@ -4,12 +4,18 @@
 
 #include "engine/graph.h"
 #include "kernels/layer_norm.h"
+#include "kernels/matmul.h"
 
 namespace framefold {
 
 // Shape
 Value concat(Graph& g, const std::vector<Value>& x, int axis);
 Value slice(Graph& g, Value x, int axis, Index begin, Index end);
+
+// Products. A linear layer: x [..., K], weight [K, N], bias [N] or Value{} for none.
+Value matmul(Graph& g, Value a, Value b, MatMul matmul = {});
+Value linear(Graph& g, Value x, Value weight, Value bias = {},
+             Activation activation = Activation::none);
 
 // Normalisation
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});

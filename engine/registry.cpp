@@ -8,6 +8,7 @@ std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"concat", "tensors one after the other along an axis"},
       {"layer_norm", "layer normalisation over the last axis"},
+      {"matmul", "matrix product, batched or by a weight, with bias and activation"},
       {"slice", "a part of one axis"},
   });
   return ops;
