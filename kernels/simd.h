@@ -25,7 +25,7 @@ namespace framefold::simd {
 // Results below the smallest normal number are 0, above the largest they are infinity.
 __attribute__((always_inline)) inline float exp(float x) {
   constexpr float log2e = 1.44269504F;
-  const float clamped = x < -87.3F ? -87.3F : (x > 88.7F ? 88.7F : x);
+  const float clamped = x < -87.3F ? -87.3F : (x > 88.72283F ? 88.72283F : x);
   const float shifted = clamped * log2e + 12582912.0F;  // 1.5 * 2^23: rounds to an integer
   const float n = shifted - 12582912.0F;
   float r = clamped - n * 0.693359375F;
@@ -84,16 +84,38 @@ __attribute__((always_inline)) inline float tanh(float x) {
   return a < 0.625F ? near : std::copysign(far, x);
 }
 
-// erf(x) (Abramowitz and Stegun 7.1.26), absolute error below 5e-7.
+// erf(x): an odd polynomial near 0, 1 - e^-p(|x|) beyond; minimax fits, relative error below 2e-7.
 __attribute__((always_inline)) inline float erf(float x) {
   const float a = std::fabs(x);
-  const float t = 1.0F / (1.0F + 0.3275911F * a);
-  float p = 1.061405429F;
-  p = p * t - 1.453152027F;
-  p = p * t + 1.421413741F;
-  p = p * t - 0.284496736F;
-  p = p * t + 0.254829592F;
-  return std::copysign(1.0F - p * t * exp(-a * a), x);
+  const float s = x * x;
+  float p = -5.99944091e-4F;
+  p = p * s + 4.99483896e-3F;
+  p = p * s - 2.67677270e-2F;
+  p = p * s + 1.12818465e-1F;
+  p = p * s - 3.76124978e-1F;
+  p = p * s + 1.28379151e-1F;
+  const float near = x + x * p;
+  const float t = a < 4.0F ? a : (a != a ? a : 4.0F);  // erf(4) rounds to 1
+  float q = -2.13985099e-4F;
+  q = q * t + 3.21495673e-3F;
+  q = q * t - 2.28899680e-2F;
+  q = q * t + 1.05261847e-1F;
+  q = q * t + 6.35718286e-1F;
+  q = q * t + 1.12851441F;
+  const float far = 1.0F - exp(-q * t);
+  return a < 0.92F ? near : std::copysign(far, x);
+}
+
+// cos(2 pi u) for u in [0, 1), absolute error below 3e-7.
+__attribute__((always_inline)) inline float cos_turns(float u) {
+  const float x = std::fabs(u - 0.5F) - 0.25F;  // cos(2 pi u) = sin(2 pi x), |x| <= 1/4
+  const float s = x * x;
+  float p = 3.97109718e1F;
+  p = p * s - 7.65749969e1F;
+  p = p * s + 8.16022339e1F;
+  p = p * s - 4.13416786e1F;
+  p = p * s + 6.28318548F;
+  return x * p;
 }
 
 }  // namespace framefold::simd
