@@ -20,5 +20,22 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 framefold_floor(io LINK framefold_kernels PNG::PNG ZLIB::ZLIB PkgConfig::WEBP PkgConfig::XXHASH
   nlohmann_json::nlohmann_json)
+
+# Shared libraries that io opens when a run needs them.
+target_link_libraries(framefold_io PUBLIC ${CMAKE_DL_LIBS} Threads::Threads)
+function(framefold_plugin name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/${name}/*.cpp)
+  add_library(framefold_${name} MODULE ${sources})
+  target_link_libraries(framefold_${name} PRIVATE framefold_options ${ARGN})
+  set_target_properties(framefold_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden)
+  add_dependencies(framefold_io framefold_${name})
+endfunction()
+if(FRAMEFOLD_OPENCV)  # Debian's opencv4.pc and CMake files want the whole of OpenCV
+  find_path(OPENCV_INCLUDE opencv2/imgproc.hpp PATH_SUFFIXES opencv4 REQUIRED)
+  find_library(OPENCV_CORE opencv_core REQUIRED)
+  find_library(OPENCV_IMGPROC opencv_imgproc REQUIRED)
+  framefold_plugin(fonts ${OPENCV_IMGPROC} ${OPENCV_CORE})
+  target_include_directories(framefold_fonts SYSTEM PRIVATE ${OPENCV_INCLUDE})
+endif()
 # engine: graph, plan, execution, training.
 framefold_floor(engine LINK framefold_kernels)

@@ -1,0 +1,19 @@
+// Parts that need large libraries live in shared libraries of their own, opened when a run first
+// needs them: the command starts fast, and who has no FFmpeg or OpenCV does without.
+//
+// Looked for in the directory that the variable FRAMEFOLD_PLUGINS names, then beside the program
+// or library that holds this code, then in ../lib from there. Never closed.
+#pragma once
+
+#include <string>
+
+namespace framefold {
+
+struct Plugin {
+  void* symbol = nullptr;  // null where there is none, or it does not load
+  std::string reason;      // why, for people
+};
+
+Plugin open_plugin(const std::string& library, const char* symbol);
+
+}  // namespace framefold
