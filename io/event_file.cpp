@@ -105,7 +105,7 @@ std::string picture_event(double time, Index step, std::string_view tag,
                          number_field(3, picture.channels) + bytes_field(4, picture.png)));
 }
 
-EventFile::EventFile(const std::filesystem::path& directory, std::optional<Index> resumed) {
+EventFile::EventFile(const std::filesystem::path& directory, std::optional<Index> start) {
   static std::atomic<int> serial = 0;
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
@@ -115,7 +115,7 @@ EventFile::EventFile(const std::filesystem::path& directory, std::optional<Index
       Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666));
   if (file_.number() < 0) fail_file("create", path_);
   append(version_event(now()));
-  if (resumed) append(start_event(now(), *resumed));
+  if (start) append(start_event(now(), *start));
 }
 
 void EventFile::scalar(std::string_view tag, Index step, double value) {

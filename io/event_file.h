@@ -4,8 +4,8 @@
 //           of the data; all little-endian
 //   data    one Event protobuf; the first is the file version, "brain.Event:2"
 //
-// A file of a run that resumes from a step says so (SessionLog START): readers then drop what
-// older files of the directory hold beyond that step.
+// A run that resumes says at which step it goes on (SessionLog START): readers then drop what older
+// files of the directory hold from that step on.
 // Source: tensorflow/core/lib/io/record_writer.h, util/event.proto, framework/summary.proto.
 #pragma once
 
@@ -27,7 +27,7 @@ struct EncodedPicture {
 class EventFile {
  public:
   // Creates events.out.tfevents.SECONDS.HOST.PROCESS.N in the directory.
-  explicit EventFile(const std::filesystem::path& directory, std::optional<Index> resumed = {});
+  explicit EventFile(const std::filesystem::path& directory, std::optional<Index> start = {});
 
   // Every call appends one whole record.
   void scalar(std::string_view tag, Index step, double value);
