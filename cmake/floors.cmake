@@ -37,5 +37,6 @@ if(FRAMEFOLD_OPENCV)  # Debian's opencv4.pc and CMake files want the whole of Op
   framefold_plugin(fonts ${OPENCV_IMGPROC} ${OPENCV_CORE})
   target_include_directories(framefold_fonts SYSTEM PRIVATE ${OPENCV_INCLUDE})
 endif()
-# engine: graph, plan, execution, training.
-framefold_floor(engine LINK framefold_kernels)
+
+# engine: graph, plan, execution, training; io for checkpoints.
+framefold_floor(engine LINK framefold_io framefold_kernels)

@@ -58,6 +58,7 @@ class Optimizer {
   // Everything that a resumed run needs beside the weights and updates(): tensors
   // "optimizer.STATE/PARAMETER" and "ema/PARAMETER" onto the live memory.
   std::vector<NamedTensor> state() const;
+  static constexpr std::string_view state_prefix = "optimizer.";
   static constexpr std::string_view average_prefix = "ema/";
 
   const OptimizerOptions& options() const { return options_; }

@@ -12,33 +12,19 @@
 // its inputs and the batch's samples. The weights are then those before the step.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/batches.h"
 #include "engine/checkpoint.h"
 #include "engine/executor.h"
 #include "engine/optimizer.h"
 #include "engine/schedule.h"
 
 namespace framefold {
-
-// Where batches come from. Batch i is a function of i alone.
-class BatchSource {
- public:
-  struct Batch {
-    Index epoch = 0;
-    Index samples = 0;
-  };
-
-  virtual ~BatchSource() = default;
-  virtual void seek(Index batch) = 0;  // the one that next() delivers
-  // Fills the executor's inputs, which stand in the order of the graph.
-  virtual Batch next(std::span<const Tensor> inputs) = 0;
-  virtual std::vector<std::string> names() const = 0;  // of the last batch's samples
-};
 
 struct TrainOptions {
   std::uint64_t seed = 0;    // of dropout, noise and other random operations
@@ -96,8 +82,15 @@ class Trainer {
   const Counters& counters() const { return counters_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  std::optional<Ending> ending_now(const TrainHooks& hooks, Clock::time_point begun) const;
+  bool due(Index every) const;
   StepRecord step();
-  double accumulate_gradients(StepRecord& record);
+  void accumulate_gradients(StepRecord& record);
+  Executor::Counter counter(Index i) const;
+  void skip(const StepRecord& record);
+  void restore_buffers();
   [[noreturn]] void fail_numeric(const StepRecord& record);
   void evaluate(const TrainHooks& hooks);
   void save(const TrainHooks& hooks);
@@ -113,28 +106,5 @@ class Trainer {
   Counters counters_;
   Index saved_step_ = -1;
 };
-
-// An executor's inputs in the order of its graph, as BatchSource::next takes them.
-std::vector<Tensor> inputs_of(const Executor& executor);
-
-// A scalar [1] that a plan fetches, to be averaged.
-struct Metric {
-  std::string name;
-  Value value;
-};
-
-struct Evaluation {
-  Index samples = 0;
-  double loss = 0;              // mean over samples
-  std::vector<double> metrics;  // in the order asked for
-
-  // Means over both sets: a batch size that does not divide a set leaves a rest for another plan.
-  Evaluation& operator+=(const Evaluation& other);
-};
-
-// Runs `batches` batches from batch `first` forward, and takes the means. Every batch must fill
-// the plan's.
-Evaluation evaluate(Executor& executor, BatchSource& source, Index batches, Index first = 0,
-                    std::span<const Metric> metrics = {});
 
 }  // namespace framefold

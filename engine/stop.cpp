@@ -1,0 +1,35 @@
+#include "engine/stop.h"
+
+namespace framefold {
+namespace {
+
+volatile std::sig_atomic_t raised = 0;
+
+void raise_flag(int) { raised = 1; }
+
+// Where a shell made a background job ignore the signal, it stays ignored.
+void listen(int signal, struct sigaction* before) {
+  struct sigaction action = {};
+  action.sa_handler = raise_flag;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, before);
+  if (before->sa_handler == SIG_IGN) sigaction(signal, before, nullptr);
+}
+
+}  // namespace
+
+StopSignal::StopSignal() {
+  raised = 0;
+  listen(SIGTERM, &terminate_);
+  listen(SIGINT, &interrupt_);
+}
+
+StopSignal::~StopSignal() {
+  sigaction(SIGTERM, &terminate_, nullptr);
+  sigaction(SIGINT, &interrupt_, nullptr);
+}
+
+bool StopSignal::requested() { return raised != 0; }
+
+}  // namespace framefold
