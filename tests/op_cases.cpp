@@ -1,3 +1,4 @@
+// The three modes share one subject and its checks, so they stand together in one long file.
 #include "tests/op_cases.h"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,117 @@
+"""Times the work of framefold-bench's rows in PyTorch on the CPU, in the best memory layout.
+
+Usage: torch_rows.py ROW... prints one JSON object: {row: seconds (median)}, and the process's peak
+resident bytes under "peak_rss". Rows carry framefold-bench's names.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+
+import torch
+from torch import nn
+
+LAYOUTS = (torch.contiguous_format, torch.channels_last_3d)
+
+
+def median_seconds(work, budget=1.5):
+    for _ in range(3):
+        work()
+    times = []
+    end = time.perf_counter() + budget
+    while len(times) < 5 or (time.perf_counter() < end and len(times) < 2000):
+        begin = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def matmul(m, k, n):
+    a, b = torch.randn(m, k), torch.randn(k, n)
+    return median_seconds(lambda: a @ b)
+
+
+def conv_pass(which, transposed, c, n, size, kernel, stride, padding, batch):
+    """Seconds of one pass (forward, dgrad, wgrad) of a convolution; the better of two layouts."""
+    best = float("inf")
+    for layout in LAYOUTS:
+        kind = nn.ConvTranspose3d if transposed else nn.Conv3d
+        conv = kind(c, n, kernel, stride, padding, bias=False).to(memory_format=layout)
+        x = torch.randn(batch, c, *size).to(memory_format=layout)
+        dy = torch.randn_like(conv(x).detach()).to(memory_format=layout)
+        mask = {"dgrad": [True, False, False], "wgrad": [False, True, False]}.get(which)
+
+        def backward():
+            torch.ops.aten.convolution_backward(
+                dy, x, conv.weight, None, [stride] * 3, [padding] * 3, [1] * 3, transposed,
+                [0] * 3, 1, mask)
+
+        with torch.no_grad():
+            best = min(best, median_seconds((lambda: conv(x)) if mask is None else backward))
+    return best
+
+
+def dense_step():
+    model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
+    x = torch.rand(256, 784)
+    return step(model, x, nn.BCEWithLogitsLoss())
+
+
+def video_step():
+    best = float("inf")
+    for layout in LAYOUTS:
+        model = nn.Sequential(
+            nn.Conv3d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv3d(32, 64, 3, 2, 1), nn.ReLU(),
+            nn.Conv3d(64, 128, 3, 2, 1), nn.ReLU(), nn.ConvTranspose3d(128, 64, 4, 2, 1),
+            nn.ReLU(), nn.ConvTranspose3d(64, 32, 4, 2, 1), nn.ReLU(),
+            nn.ConvTranspose3d(32, 3, 4, 2, 1), nn.Sigmoid()).to(memory_format=layout)
+        x = torch.rand(4, 3, 16, 64, 64).to(memory_format=layout)
+        best = min(best, step(model, x, nn.MSELoss(), budget=4))
+    return best
+
+
+def step(model, x, loss, budget=1.5):
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def work():
+        optimizer.zero_grad()
+        loss(model(x), x).backward()
+        optimizer.step()
+
+    return median_seconds(work, budget)
+
+
+# The convolutions of the 3-D autoencoder and the shapes that its users try next.
+CONVOLUTIONS = {
+    "3-32_s2": (False, 3, 32, (16, 64, 64), 3, 2, 1, 4),
+    "32-64_s2": (False, 32, 64, (8, 32, 32), 3, 2, 1, 4),
+    "64-128_s2": (False, 64, 128, (4, 16, 16), 3, 2, 1, 4),
+    "16-16": (False, 16, 16, (8, 32, 32), 3, 1, 1, 4),
+    "64-64": (False, 64, 64, (8, 32, 32), 3, 1, 1, 1),
+    "transposed_128-64_s2": (True, 128, 64, (2, 8, 8), 4, 2, 1, 4),
+    "transposed_64-32_s2": (True, 64, 32, (4, 16, 16), 4, 2, 1, 4),
+    "transposed_32-3_s2": (True, 32, 3, (8, 32, 32), 4, 2, 1, 4),
+}
+ROWS = {"step/dense": dense_step, "step/video": video_step}
+for m, k, n in ((1024, 1024, 1024), (256, 784, 32), (256, 32, 784), (3136, 64, 3136)):
+    ROWS[f"matmul/{m}x{k}x{n}"] = lambda m=m, k=k, n=n: matmul(m, k, n)
+for name, shape in CONVOLUTIONS.items():
+    for which in ("forward", "dgrad", "wgrad"):
+        ROWS[f"conv3d/{name}/{which}"] = lambda w=which, s=shape: conv_pass(w, *s)
+
+
+def main():
+    wanted = sys.argv[1:] or list(ROWS)
+    unknown = [row for row in wanted if row not in ROWS]
+    if unknown:
+        sys.exit(f"torch_rows: unknown rows {unknown}; known: {list(ROWS)}")
+    result = {row: ROWS[row]() for row in wanted}
+    result["peak_rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    result["version"] = torch.__version__
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
