@@ -1,0 +1,64 @@
+// The loops that pointwise operations share: over elements, and of sums whose value depends on
+// neither threads nor paths.
+#pragma once
+
+#include <numeric>
+
+#include "kernels/simd.h"
+#include "kernels/stream.h"
+
+namespace framefold {
+
+// Elements below which a loop is not shared among threads.
+inline constexpr Index pointwise_grain = 16384;
+
+// f(0) ... f(count - 1), vectorised: outputs may stand over inputs of the same index.
+template <class F>
+__attribute__((always_inline)) inline void each(Index count, F f) {
+#pragma omp simd
+  for (Index i = 0; i < count; ++i) f(i);
+}
+
+// f(0) + ... + f(count - 1) in double, in the order of the vectors.
+template <class F>
+__attribute__((always_inline)) inline double sum_of(Index count, F f) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < count; ++i) sum += static_cast<double>(f(i));
+  return sum;
+}
+
+// each() on every thread's share of [0, count).
+template <class F>
+void parallel_each(const Stream& stream, Index count, F f) {
+  parallel_for(stream, count, pointwise_grain,
+               [&](Index begin, Index end) { each(end - begin, [=](Index i) { f(begin + i); }); });
+}
+
+// The sum of sum(begin, end) over pieces of [0, count) that depend on count and piece alone.
+template <class F>
+double piecewise_sum(const Stream& stream, Index count, Index piece, Workspace workspace, F&& sum) {
+  const Index pieces = (count + piece - 1) / piece;
+  double* partial = workspace.take<double>(pieces);
+  parallel_for(stream, pieces, 1, [&](Index first, Index last) {
+    for (Index p = first; p < last; ++p)
+      partial[p] = sum(p * piece, std::min(count, (p + 1) * piece));
+  });
+  return std::accumulate(partial, partial + pieces, 0.0);
+}
+
+inline Bytes piecewise_sum_workspace(Index count, Index piece) {
+  return Workspace::padded(static_cast<Bytes>((count + piece - 1) / piece) * sizeof(double));
+}
+
+// The plain sum of f(0) ... f(count - 1), in pieces of pointwise_grain.
+template <class F>
+double parallel_sum(const Stream& stream, Index count, Workspace workspace, F f) {
+  return piecewise_sum(stream, count, pointwise_grain, workspace, [=](Index begin, Index end) {
+    double sum = 0;
+    for (Index i = begin; i < end; ++i) sum += static_cast<double>(f(i));
+    return sum;
+  });
+}
+
+}  // namespace framefold
