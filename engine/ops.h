@@ -10,6 +10,8 @@ namespace framefold {
 
 // Shape
 Value concat(Graph& g, const std::vector<Value>& x, int axis);
+Value permute(Graph& g, Value x, const std::vector<int>& axes);
+Value reshape(Graph& g, Value x, const Shape& shape);
 Value slice(Graph& g, Value x, int axis, Index begin, Index end);
 
 // Products. A linear layer: x [..., K], weight [K, N], bias [N] or Value{} for none.

@@ -9,6 +9,8 @@ std::span<const OpInfo> registered_ops() {
       {"concat", "tensors one after the other along an axis"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
+      {"permute", "axes in another order"},
+      {"reshape", "the same elements in another shape"},
       {"slice", "a part of one axis"},
   });
   return ops;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "kernels/error.h"
 #include "kernels/tensor.h"
@@ -28,6 +29,13 @@ inline void expect_rank(std::string_view op, std::string_view operand, const Sha
                         int at_least, std::string_view axes) {
   if (given.rank() >= at_least) return;
   fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", axes);
+}
+
+// 0, 2, 1
+inline std::string listed(const std::vector<int>& axes) {
+  std::string line;
+  for (const int axis : axes) line += text(line.empty() ? "" : ", ", axis);
+  return line;
 }
 
 // The axis counted from the front.

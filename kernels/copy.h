@@ -1,5 +1,5 @@
-// Copies of equally spaced blocks of bytes, shared among the threads: concat and slice are made of
-// them. memcpy is both the reference and the fast path.
+// Copies of equally spaced blocks of bytes, shared among the threads: concat, slice and permute are
+// made of them. memcpy is both the reference and the fast path.
 #pragma once
 
 #include "kernels/stream.h"
@@ -17,6 +17,17 @@ struct AxisSplit {
     for (int a = axis + 1; a < shape.rank(); ++a) inner *= shape[a];
   }
 };
+
+// Calls f with a zero of the unsigned type as wide as an element of `type`.
+template <class F>
+void for_element(DType type, F&& f) {
+  switch (size_of(type)) {
+    case 1: return f(std::uint8_t{});
+    case 2: return f(std::uint16_t{});
+    case 4: return f(std::uint32_t{});
+    default: return f(std::uint64_t{});
+  }
+}
 
 // Block i stands `i * stride` bytes behind the first; source and target do not overlap.
 void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* from,
