@@ -10,8 +10,11 @@ namespace framefold {
 
 // Shape
 Value concat(Graph& g, const std::vector<Value>& x, int axis);
+Value gather_rows(Graph& g, Value x, Value index);
 Value permute(Graph& g, Value x, const std::vector<int>& axes);
 Value reshape(Graph& g, Value x, const Shape& shape);
+// Where no row goes stands `token`, or zeros.
+Value scatter_rows(Graph& g, Value x, Value index, Index rows, Value token = {});
 Value slice(Graph& g, Value x, int axis, Index begin, Index end);
 
 // Products. A linear layer: x [..., K], weight [K, N], bias [N] or Value{} for none.

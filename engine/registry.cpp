@@ -7,10 +7,12 @@ namespace framefold {
 std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"concat", "tensors one after the other along an axis"},
+      {"gather_rows", "rows picked by number, sample by sample"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
       {"permute", "axes in another order"},
       {"reshape", "the same elements in another shape"},
+      {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},
   });
   return ops;

@@ -46,6 +46,15 @@ inline int expect_axis(std::string_view op, const Shape& x, int axis) {
   return axis < 0 ? axis + x.rank() : axis;
 }
 
+// Checks the numbers of rows [B, M] themselves, while running.
+inline void expect_index(std::string_view op, View index, Index rows, std::string_view of) {
+  const auto* numbers = index.as<std::int32_t>();
+  for (Index i = 0; i < index.size(); ++i)
+    if (numbers[i] < 0 || numbers[i] >= rows)
+      fail(ErrorCode::argument, op, ": index[", i / index.shape[1], ", ", i % index.shape[1],
+           "] is ", numbers[i], ", expected a row of ", of, ", 0 to ", rows - 1);
+}
+
 // The type of parameters and statistics beside activations of `type`: f64 stays, the rest is f32.
 inline DType master_of(DType type) { return type == DType::f64 ? DType::f64 : DType::f32; }
 

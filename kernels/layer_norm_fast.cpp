@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/layer_norm.h"
+#include "kernels/partial_sums.h"
 #include "kernels/simd.h"
 
 namespace framefold {
@@ -92,33 +93,23 @@ bool fast::layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, Vi
 }
 
 Bytes layer_norm_wgrad_workspace(const Stream& stream, const TensorType& x) {
-  return 2 * Workspace::padded(static_cast<Bytes>(stream.threads * x.shape[-1]) * sizeof(float));
+  return partial_sums_workspace<float>(stream, 2 * x.shape[-1]);
 }
 
 bool fast::layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace,
                             View dy, View x, View mean, View rstd) {
   if (!supported(stream, x)) return false;
   const Index width = x.shape[-1];
-  const Index rows = x.size() / width;
-  float* gammas = workspace.take<float>(stream.threads * width);
-  float* betas = workspace.take<float>(stream.threads * width);
-  parallel_for(stream, stream.threads, 1, [&](Index first, Index last) {
-    for (Index part = first; part < last; ++part) {
-      const Index begin = rows * part / stream.threads;
-      const Index end = rows * (part + 1) / stream.threads;
-      float* dg = gammas + part * width;
-      float* db = betas + part * width;
-      std::fill(dg, dg + width, 0.0F);
-      std::fill(db, db + width, 0.0F);
-      wgrad_rows(end - begin, width, dg, db, dy.as<float>() + begin * width,
-                 x.as<float>() + begin * width, mean.as<float>() + begin, rstd.as<float>() + begin);
-    }
-  });
-  for (Index part = 0; part < stream.threads; ++part)
-    for (Index c = 0; c < width; ++c) {
-      dgamma.as<float>()[c] += gammas[part * width + c];
-      dbeta.as<float>()[c] += betas[part * width + c];
-    }
+  const float* sums = partial_sums<float>(
+      stream, workspace, x.size() / width, 2 * width, [&](Index begin, Index end, float* own) {
+        wgrad_rows(end - begin, width, own, own + width, dy.as<float>() + begin * width,
+                   x.as<float>() + begin * width, mean.as<float>() + begin,
+                   rstd.as<float>() + begin);
+      });
+  for (Index c = 0; c < width; ++c) {
+    dgamma.as<float>()[c] += sums[c];
+    dbeta.as<float>()[c] += sums[width + c];
+  }
   return true;
 }
 
