@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -76,11 +77,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
+// Puts one quoted text of the file in place of another: repeated names, types and keys exchanged.
+static std::string exchange_texts(const std::string& body, unsigned seed) {
+  std::vector<std::size_t> quotes;
+  for (std::size_t at = 0; at < body.size(); ++at)
+    if (body[at] == '"') quotes.push_back(at);
+  const std::size_t texts = quotes.size() / 2;
+  if (texts < 2) return body;
+  const std::size_t from = seed / 8 % texts * 2, to = seed / 8 / texts % texts * 2;
+  const auto length = [&](std::size_t quote) { return quotes[quote + 1] - quotes[quote]; };
+  return std::string(body).replace(quotes[to], length(to), body, quotes[from], length(from));
+}
+
 // Most inputs keep a length that fits their header, so that mutations reach what lies behind it.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                std::size_t most, unsigned seed) {
   if (size < 8 || most < 8 || seed % 8 == 0) return LLVMFuzzerMutate(data, size, most);
-  size = 8 + LLVMFuzzerMutate(data + 8, size - 8, most - 8);
+  if (seed % 8 == 1) {
+    const std::string body = exchange_texts({data + 8, data + size}, seed);
+    size = std::min(8 + body.size(), most);
+    std::memcpy(data + 8, body.data(), size - 8);
+  } else {
+    size = 8 + LLVMFuzzerMutate(data + 8, size - 8, most - 8);
+  }
   std::uint64_t length = size - 8;
   while (length > 0 && data[8 + length - 1] != '}') --length;
   std::memcpy(data, &length, 8);
