@@ -1,0 +1,114 @@
+// The table of keys.
+#include <array>
+#include <cmath>
+#include <sstream>
+
+#include "cli/config.h"
+
+namespace framefold {
+namespace {
+
+constexpr double any = std::numeric_limits<double>::infinity();
+
+#define FIELD(member) [](Config& c) -> Field { return &c.member; }
+
+constexpr std::array table = {
+    Key{"run.name", FIELD(run.name), "the run's name; empty: the preset's or the file's"},
+    Key{"run.directory", FIELD(run.directory), "where runs are kept, each in a folder of its name"},
+
+    Key{"data.kind", FIELD(data.kind), "what the clips are made from",
+        "digits|moving-digits|images|videos"},
+    Key{"data.path", FIELD(data.path),
+        "IDX file, folder or video file to read; empty: digits are drawn"},
+    Key{"data.frames", FIELD(data.frames), "frames of a clip; 1: single images", "", 1},
+    Key{"data.height", FIELD(data.height), "height of a frame in pixels", "", 1},
+    Key{"data.width", FIELD(data.width), "width of a frame in pixels", "", 1},
+    Key{"data.channels", FIELD(data.channels), "1: gray, 3: colour", "", 1, 3},
+    Key{"data.stride", FIELD(data.stride), "videos: frames from one of a clip to the next", "", 1},
+    Key{"data.clips", FIELD(data.clips), "digits drawn and moving digits: how many there are", "",
+        1},
+    Key{"data.digits", FIELD(data.digits), "moving digits: how many in a clip", "", 1},
+    Key{"data.speed", FIELD(data.speed), "moving digits: pixels a frame", "", 0},
+    Key{"data.held_out", FIELD(data.held_out), "the share of the data that is never trained on", "",
+        0, 1},
+    Key{"data.seed", FIELD(data.seed), "the seed of data made on the fly", "", 0},
+    Key{"data.workers", FIELD(data.workers), "threads that read ahead; 0: none", "", 0, 256, true},
+    Key{"data.prefetch", FIELD(data.prefetch), "batches kept ready", "", 1, 1024, true},
+
+    Key{"model.name", FIELD(model.name), "one of `framefold models`"},
+    Key{"model.widths", FIELD(model.widths),
+        "dense: units of each layer down to the code; convolutional: channels by level", "", 1},
+    Key{"model.blocks", FIELD(model.blocks), "residual: blocks at each level", "", 1},
+    Key{"model.code", FIELD(model.code), "residual: channels of the code; 0: the last width", "",
+        0},
+    Key{"model.activation", FIELD(model.activation), "the activation between layers",
+        "relu|leaky_relu|tanh|sigmoid"},
+    Key{"model.loss", FIELD(model.loss), "what is minimised", "mse|l1|huber|bce"},
+
+    Key{"train.seed", FIELD(train.seed), "of weights, order of data and noise", "", 0},
+    Key{"train.batch", FIELD(train.batch), "clips of a batch", "", 1},
+    Key{"train.steps", FIELD(train.steps), "updates of the run", "", 0, any, true},
+    Key{"train.epochs", FIELD(train.epochs),
+        "passes over the training data; above 0 it takes the place of steps", "", 0, any, true},
+    Key{"train.seconds", FIELD(train.seconds), "stop after this long and save; 0: never", "", 0,
+        any, true},
+    Key{"train.accumulate", FIELD(train.accumulate), "batches whose gradients make one update", "",
+        1},
+    Key{"train.optimizer", FIELD(train.optimizer), "the rule of the updates",
+        "sgd|rmsprop|adam|adamw"},
+    Key{"train.learning_rate", FIELD(train.learning_rate), "the schedule's highest learning rate",
+        "", 0},
+    Key{"train.momentum", FIELD(train.momentum), "sgd and rmsprop: momentum", "", 0, 1},
+    Key{"train.nesterov", FIELD(train.nesterov), "sgd: Nesterov's momentum"},
+    Key{"train.smoothing", FIELD(train.smoothing), "rmsprop: decay of the mean square", "", 0, 1},
+    Key{"train.beta1", FIELD(train.beta1), "adam and adamw: decay of the mean", "", 0, 1},
+    Key{"train.beta2", FIELD(train.beta2), "adam and adamw: decay of the mean square", "", 0, 1},
+    Key{"train.epsilon", FIELD(train.epsilon), "rmsprop, adam and adamw: added to the root", "", 0},
+    Key{"train.weight_decay", FIELD(train.weight_decay),
+        "adamw: of the weights; the others: added to the gradient", "", 0},
+    Key{"train.clip", FIELD(train.clip), "largest norm of all gradients together; 0: any", "", 0},
+    Key{"train.average", FIELD(train.average),
+        "decay of the weights' moving average, which evaluations use; 0: none", "", 0, 1},
+    Key{"train.schedule", FIELD(train.schedule), "how the learning rate changes",
+        "constant|cosine|decay"},
+    Key{"train.warmup", FIELD(train.warmup), "steps over which the learning rate rises", "", 0},
+    Key{"train.minimum_rate", FIELD(train.minimum_rate), "cosine: the last learning rate", "", 0},
+    Key{"train.decay_every", FIELD(train.decay_every), "decay: steps between two drops", "", 0},
+    Key{"train.decay_factor", FIELD(train.decay_factor), "decay: the learning rate's factor", "", 0,
+        1},
+    Key{"train.threads", FIELD(train.threads), "of arithmetic; 0: one a core", "", 0, 4096, true},
+    Key{"train.path", FIELD(train.path), "which implementation of the operations is wanted",
+        "automatic|reference|native|vendor"},
+    Key{"train.log_every", FIELD(train.log_every), "steps between two rows of metrics", "", 1, any,
+        true},
+    Key{"train.evaluate_every", FIELD(train.evaluate_every),
+        "steps between two evaluations on held-out clips; 0: none", "", 0, any, true},
+    Key{"train.evaluate_clips", FIELD(train.evaluate_clips),
+        "held-out clips that an evaluation while training takes; 0: all", "", 0, any, true},
+    Key{"train.save_every", FIELD(train.save_every), "steps between two checkpoints; 0: at the end",
+        "", 0, any, true},
+    Key{"train.keep", FIELD(train.keep), "checkpoints kept beside the best", "", 1, 1000, true},
+    Key{"train.max_skipped", FIELD(train.max_skipped),
+        "steps that numbers which are not finite may cost before the run stops", "", 0, any, true},
+};
+
+#undef FIELD
+
+}  // namespace
+
+std::span<const Key> keys() { return table; }
+
+std::string_view type_name(const Key& key) {
+  static Config defaults;
+  constexpr std::array<std::string_view, 5> names = {"text", "integer", "number", "true or false",
+                                                     "list of integers"};
+  return names[key.field(defaults).index()];
+}
+
+std::string variable_name(const Key& key) {
+  std::string name = "FRAMEFOLD_" + std::string(key.name);
+  for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+}  // namespace framefold
