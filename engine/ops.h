@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/graph.h"
+#include "kernels/activation.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
 
@@ -21,6 +22,9 @@ Value slice(Graph& g, Value x, int axis, Index begin, Index end);
 Value matmul(Graph& g, Value a, Value b, MatMul matmul = {});
 Value linear(Graph& g, Value x, Value weight, Value bias = {},
              Activation activation = Activation::none);
+
+// Pointwise
+Value activation(Graph& g, Value x, Activation activation);
 
 // Normalisation
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});

@@ -6,6 +6,7 @@ namespace framefold {
 
 std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
+      {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
       {"concat", "tensors one after the other along an axis"},
       {"gather_rows", "rows picked by number, sample by sample"},
       {"layer_norm", "layer normalisation over the last axis"},

@@ -17,8 +17,7 @@ struct SgdFactors {
 };
 
 template <class T>
-__attribute__((always_inline)) inline void sgd(const SgdFactors<T>& f, Index count, T* w, T* u,
-                                               const T* gradient) {
+FRAMEFOLD_INLINE void sgd(const SgdFactors<T>& f, Index count, T* w, T* u, const T* gradient) {
   const auto g = [=](Index i) { return f.scale * gradient[i] + f.decay * w[i]; };
   if (f.momentum == 0) return each(count, [=](Index i) { w[i] -= f.rate * g(i); });
   const T keep = f.nesterov ? T{1} : T{0};
@@ -36,8 +35,8 @@ struct RmsPropFactors {
 };
 
 template <class T>
-__attribute__((always_inline)) inline void rmsprop(const RmsPropFactors<T>& f, Index count, T* w,
-                                                   T* s, T* u, const T* gradient) {
+FRAMEFOLD_INLINE void rmsprop(const RmsPropFactors<T>& f, Index count, T* w, T* s, T* u,
+                              const T* gradient) {
   const auto step = [=](Index i) {
     const T g = f.scale * gradient[i] + f.decay * w[i];
     s[i] = f.smoothing * s[i] + f.rest * g * g;
@@ -56,8 +55,8 @@ struct AdamFactors {
 };
 
 template <class T>
-__attribute__((always_inline)) inline void adam(const AdamFactors<T>& f, Index count, T* w, T* m,
-                                                T* v, const T* gradient) {
+FRAMEFOLD_INLINE void adam(const AdamFactors<T>& f, Index count, T* w, T* m, T* v,
+                           const T* gradient) {
   each(count, [=](Index i) {
     const T g = f.scale * gradient[i] + f.decay * w[i];
     m[i] = f.beta1 * m[i] + f.rest1 * g;
@@ -67,7 +66,7 @@ __attribute__((always_inline)) inline void adam(const AdamFactors<T>& f, Index c
 }
 
 template <class T>
-__attribute__((always_inline)) inline void average(T decay, T rest, Index count, T* a, const T* w) {
+FRAMEFOLD_INLINE void average(T decay, T rest, Index count, T* a, const T* w) {
   each(count, [=](Index i) { a[i] = decay * a[i] + rest * w[i]; });
 }
 
@@ -91,14 +90,12 @@ FRAMEFOLD_SIMD double squares_fast(Index count, const float* x) {
                 [=](Index i) { return static_cast<double>(x[i]) * static_cast<double>(x[i]); });
 }
 
-// plain(count, pointers...) on every thread's share, or fast(...) for f32.
+// parallel_loop with `fast` for f32, unless plain loops are wanted.
 template <class T, class Plain, class Fast, class... P>
-void share(const Stream& stream, Index count, Plain plain, Fast fast, P*... p) {
-  parallel_for(stream, count, pointwise_grain, [&](Index begin, Index end) {
-    if constexpr (std::is_same_v<T, float>)
-      if (stream.wants(Path::native)) return fast(end - begin, (p ? p + begin : p)...);
-    plain(end - begin, (p ? p + begin : p)...);
-  });
+void update(const Stream& stream, Index count, Plain plain, Fast fast, P*... pointers) {
+  if constexpr (std::is_same_v<T, float>)
+    if (stream.wants(Path::native)) return parallel_loop(stream, count, fast, pointers...);
+  parallel_loop(stream, count, plain, pointers...);
 }
 
 using Operand = std::pair<std::string_view, View>;
@@ -123,7 +120,7 @@ void sgd_update(const Stream& stream, const Sgd& o, Tensor w, Tensor u, View gra
                 double scale) {
   for_weights("sgd", w, {{"gradient", gradient}, {"u", u}}, [&]<class T>(T) {
     const SgdFactors<T> f{T(scale), T(o.decay), T(o.rate), T(o.momentum), o.nesterov};
-    share<T>(
+    update<T>(
         stream, w.size(), [=](auto... a) { sgd<T>(f, a...); },
         [=](auto... a) { sgd_fast(f, a...); }, w.as<T>(), data_of<T>(u), gradient.as<T>());
   });
@@ -134,7 +131,7 @@ void rmsprop_update(const Stream& stream, const RmsProp& o, Tensor w, Tensor s, 
   for_weights("rmsprop", w, {{"gradient", gradient}, {"s", s}, {"u", u}}, [&]<class T>(T) {
     const RmsPropFactors<T> f{T(scale),           T(o.decay),   T(o.rate),    T(o.smoothing),
                               T(1 - o.smoothing), T(o.epsilon), T(o.momentum)};
-    share<T>(
+    update<T>(
         stream, w.size(), [=](auto... a) { rmsprop<T>(f, a...); },
         [=](auto... a) { rmsprop_fast(f, a...); }, w.as<T>(), s.as<T>(), data_of<T>(u),
         gradient.as<T>());
@@ -157,7 +154,7 @@ void adam_update(const Stream& stream, const Adam& o, Tensor w, Tensor m, Tensor
                            .rest2 = T(1 - o.beta2),
                            .root = T(1 / std::sqrt(correction2)),
                            .epsilon = T(o.epsilon)};
-    share<T>(
+    update<T>(
         stream, w.size(), [=](auto... a) { adam<T>(f, a...); },
         [=](auto... a) { adam_fast(f, a...); }, w.as<T>(), m.as<T>(), v.as<T>(), gradient.as<T>());
   });
@@ -167,7 +164,7 @@ void average_update(const Stream& stream, double decay, Tensor a, View w) {
   for_weights("average", a, {{"w", w}}, [&]<class T>(T) {
     const T keep = T(decay);
     const T rest = T(1 - decay);
-    share<T>(
+    update<T>(
         stream, a.size(), [=](auto... p) { average<T>(keep, rest, p...); },
         [=](auto... p) { average_fast(keep, rest, p...); }, a.as<T>(), w.as<T>());
   });

@@ -14,14 +14,14 @@ inline constexpr Index pointwise_grain = 16384;
 
 // f(0) ... f(count - 1), vectorised: outputs may stand over inputs of the same index.
 template <class F>
-__attribute__((always_inline)) inline void each(Index count, F f) {
+FRAMEFOLD_INLINE void each(Index count, F f) {
 #pragma omp simd
   for (Index i = 0; i < count; ++i) f(i);
 }
 
 // f(0) + ... + f(count - 1) in double, in the order of the vectors.
 template <class F>
-__attribute__((always_inline)) inline double sum_of(Index count, F f) {
+FRAMEFOLD_INLINE double sum_of(Index count, F f) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (Index i = 0; i < count; ++i) sum += static_cast<double>(f(i));
@@ -33,6 +33,14 @@ template <class F>
 void parallel_each(const Stream& stream, Index count, F f) {
   parallel_for(stream, count, pointwise_grain,
                [&](Index begin, Index end) { each(end - begin, [=](Index i) { f(begin + i); }); });
+}
+
+// loop(count, pointers...) on every thread's share of [0, count); pointers may be null.
+template <class Loop, class... P>
+void parallel_loop(const Stream& stream, Index count, Loop loop, P*... pointers) {
+  parallel_for(stream, count, pointwise_grain, [&](Index begin, Index end) {
+    loop(end - begin, (pointers ? pointers + begin : pointers)...);
+  });
 }
 
 // The sum of sum(begin, end) over pieces of [0, count) that depend on count and piece alone.

@@ -19,11 +19,14 @@
 #define FRAMEFOLD_SIMD
 #endif
 
+// What such a loop calls: compiled into it, so for its instruction set.
+#define FRAMEFOLD_INLINE __attribute__((always_inline)) inline
+
 namespace framefold::simd {
 
 // e^x by Cody and Waite's reduction and a polynomial (Cephes); relative error below 2e-7.
 // Results below the smallest normal number are 0, above the largest they are infinity.
-__attribute__((always_inline)) inline float exp(float x) {
+FRAMEFOLD_INLINE float exp(float x) {
   constexpr float log2e = 1.44269504F;
   const float clamped = x < -87.3F ? -87.3F : (x > 88.72283F ? 88.72283F : x);
   const float shifted = clamped * log2e + 12582912.0F;  // 1.5 * 2^23: rounds to an integer
@@ -47,7 +50,7 @@ __attribute__((always_inline)) inline float exp(float x) {
 }
 
 // log(x) for normal x > 0 (Cephes), relative error below 2e-7.
-__attribute__((always_inline)) inline float log(float x) {
+FRAMEFOLD_INLINE float log(float x) {
   const auto bits = std::bit_cast<std::int32_t>(x);
   const std::int32_t raised = bits - 0x3f3504f3;  // mantissa into [sqrt(1/2), sqrt(2))
   const auto e = static_cast<float>(raised >> 23);
@@ -68,10 +71,10 @@ __attribute__((always_inline)) inline float log(float x) {
   return m + y + e * 0.693359375F;
 }
 
-__attribute__((always_inline)) inline float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
+FRAMEFOLD_INLINE float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
 
 // tanh(x): an odd polynomial near 0, where 1 - 2 / (e^2x + 1) would lose digits.
-__attribute__((always_inline)) inline float tanh(float x) {
+FRAMEFOLD_INLINE float tanh(float x) {
   const float a = std::fabs(x);
   const float far = 1.0F - 2.0F / (exp(2.0F * a) + 1.0F);
   const float s = x * x;
@@ -85,7 +88,7 @@ __attribute__((always_inline)) inline float tanh(float x) {
 }
 
 // erf(x): an odd polynomial near 0, 1 - e^-p(|x|) beyond; minimax fits, relative error below 2e-7.
-__attribute__((always_inline)) inline float erf(float x) {
+FRAMEFOLD_INLINE float erf(float x) {
   const float a = std::fabs(x);
   const float s = x * x;
   float p = -5.99944091e-4F;
@@ -107,7 +110,7 @@ __attribute__((always_inline)) inline float erf(float x) {
 }
 
 // cos(2 pi u) for u in [0, 1), absolute error below 3e-7.
-__attribute__((always_inline)) inline float cos_turns(float u) {
+FRAMEFOLD_INLINE float cos_turns(float u) {
   const float x = std::fabs(u - 0.5F) - 0.25F;  // cos(2 pi u) = sin(2 pi x), |x| <= 1/4
   const float s = x * x;
   float p = 3.97109718e1F;
