@@ -4,6 +4,7 @@
 
 #include "engine/graph.h"
 #include "kernels/activation.h"
+#include "kernels/conv_transpose3d.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
 
@@ -25,6 +26,12 @@ Value linear(Graph& g, Value x, Value weight, Value bias = {},
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);
+
+// Convolutions: x [B, T, H, W, C], weight [kT, kH, kW, C / groups, O] (transposed: [kT, kH, kW,
+// O / groups, C]), bias [O] or Value{} for none.
+Value conv3d(Graph& g, Value x, Value weight, Value bias = {}, const Conv3d& conv = {});
+Value conv_transpose3d(Graph& g, Value x, Value weight, Value bias = {},
+                       const ConvTranspose3d& conv = {});
 
 // Normalisation
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});

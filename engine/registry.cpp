@@ -8,6 +8,8 @@ std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
       {"concat", "tensors one after the other along an axis"},
+      {"conv3d", "3-D convolution with bias and activation; 2-D is T = 1"},
+      {"conv_transpose3d", "transposed 3-D convolution with bias and activation"},
       {"gather_rows", "rows picked by number, sample by sample"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},

@@ -13,6 +13,8 @@
 // thread: deterministic for a given number of threads.
 #pragma once
 
+#include <cmath>
+
 #include "kernels/activation.h"
 #include "kernels/stream.h"
 
@@ -21,6 +23,18 @@ namespace framefold {
 void epilogue_backward(const Stream& stream, Activation activation, Tensor dz, Tensor dbias,
                        Workspace workspace, View dy, View y);
 Bytes epilogue_backward_workspace(const Stream& stream, const TensorType& y);
+
+// The reference's activation; the fast paths' is activate_tile.
+template <class A>
+A activate(Activation activation, A x) {
+  switch (activation.kind) {
+    case Activation::relu: return x < 0 ? 0 : x;
+    case Activation::leaky_relu: return x > 0 ? x : static_cast<A>(activation.slope) * x;
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::tanh: return std::tanh(x);
+    default: return x;
+  }
+}
 
 // An Error where `op` cannot fuse the activation.
 void expect_fusible(std::string_view op, Activation activation);

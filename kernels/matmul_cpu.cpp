@@ -1,22 +1,9 @@
-#include <cmath>
-
 #include "kernels/check.h"
 #include "kernels/epilogue.h"
 #include "kernels/matmul.h"
 
 namespace framefold {
 namespace {
-
-template <class A>
-A activate(Activation activation, A x) {
-  switch (activation.kind) {
-    case Activation::relu: return x < 0 ? 0 : x;
-    case Activation::leaky_relu: return x > 0 ? x : static_cast<A>(activation.slope) * x;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    default: return x;
-  }
-}
 
 template <class TC, class TA, class TB>
 void reference(const Stream& stream, const Product& p, TC* c, const TA* a, const TB* b, View bias) {
