@@ -38,5 +38,10 @@ if(FRAMEFOLD_OPENCV)  # Debian's opencv4.pc and CMake files want the whole of Op
   target_include_directories(framefold_fonts SYSTEM PRIVATE ${OPENCV_INCLUDE})
 endif()
 
+if(FRAMEFOLD_FFMPEG)
+  pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
+  framefold_plugin(codecs PkgConfig::LIBAV)
+endif()
+
 # engine: graph, plan, execution, training; io for checkpoints.
 framefold_floor(engine LINK framefold_io framefold_kernels)

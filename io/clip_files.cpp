@@ -1,0 +1,291 @@
+#include "io/clip_files.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "io/random.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = ClipFiles::Kind;
+
+constexpr std::string_view endings[] = {
+    " .mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .ogv .gif .3gp .h264 .y4m ",
+    " .png .jpg .jpeg .webp .bmp .tif .tiff "};
+
+bool has_ending_of(Kind kind, const fs::path& path) {
+  std::string ending = path.extension().string();
+  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return !ending.empty() &&
+         endings[static_cast<int>(kind)].find(" " + ending + " ") != std::string_view::npos;
+}
+
+std::vector<std::string> list_files(Kind kind, const std::string& path) {
+  std::error_code error;
+  const auto check = [&] {
+    if (error) fail(ErrorCode::file, "cannot search ", path, ": ", error.message());
+  };
+  if (!fs::is_directory(path, error)) {
+    check();
+    return {path};
+  }
+  std::vector<std::string> files;
+  fs::recursive_directory_iterator entry(path, error);
+  check();
+  while (entry != fs::recursive_directory_iterator()) {
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    if (hidden) entry.disable_recursion_pending();
+    if (!hidden && has_ending_of(kind, entry->path()) && entry->is_regular_file(error))
+      files.push_back(entry->path().string());
+    entry.increment(error);
+    check();
+  }
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    fail(ErrorCode::file, path, " holds no ", kind == Kind::videos ? "videos" : "pictures",
+         ", none of", endings[static_cast<int>(kind)], "; give another directory");
+  return files;
+}
+
+// The files, their frames as far as they are kept, and how to get at the others.
+class Library {
+ public:
+  Library(const ClipFiles& options, std::vector<std::string>& skipped);
+
+  const ClipFiles& options() const { return options_; }
+  Index size() const { return static_cast<Index>(files_.size()); }
+  Index frames(Index file) const { return at(file).frames; }
+  const std::string& path(Index file) const { return at(file).path; }
+  Bytes kept() const { return kept_; }
+  // Frames first, first + stride, ... `last` at most, options().frames of them.
+  void read(Index file, Index first, Index last, std::uint8_t* pixels) const;
+
+ private:
+  struct File {
+    std::string path;
+    Index frames = 0;
+    bool keep = false;
+    std::mutex decoding;
+    std::unique_ptr<std::uint8_t[]> pixels;  // [frames, H, W, C] once decoded
+  };
+
+  File& at(Index file) const { return *files_[static_cast<std::size_t>(file)]; }
+  void inspect(File& file) const;
+  void decode(File& file) const;
+
+  ClipFiles options_;
+  std::vector<std::unique_ptr<File>> files_;
+  Bytes kept_ = 0;
+};
+
+// A file's frames one after the other, an Error where they end too early.
+class Sequence {
+ public:
+  Sequence(const std::string& path, Index frames, const ClipFiles& options)
+      : path_(path),
+        frames_(frames),
+        reader_(codecs().open(path, options.format, options.limits)) {}
+  void next(std::uint8_t* pixels) {
+    if (!reader_->next(pixels))
+      fail(ErrorCode::format, path_, ": ", frames_, " frames were announced, decoding shows ", at_,
+           "; repair the file, remove it, or set skip_bad");
+    ++at_;
+  }
+  Index at() const { return at_; }
+
+ private:
+  const std::string& path_;
+  Index frames_;
+  std::unique_ptr<FrameReader> reader_;
+  Index at_ = 0;
+};
+
+Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : options_(options) {
+  const std::vector<std::string> paths = list_files(options.kind, options.path);
+  std::vector<std::optional<Error>> errors(paths.size());
+  for (const std::string& path : paths) {
+    files_.push_back(std::make_unique<File>());
+    files_.back()->path = path;
+  }
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < files_.size(); i = next++) try {
+        inspect(*files_[i]);
+      } catch (const Error& error) {
+        errors[i] = error;
+      } catch (const std::exception& error) {
+        errors[i] = Error(ErrorCode::memory, text(paths[i], ": ", error.what()));
+      }
+  };
+  {
+    std::vector<std::jthread> others(std::min<std::size_t>(
+        files_.size() - 1, std::max(1U, std::thread::hardware_concurrency()) - 1));
+    for (std::jthread& other : others) other = std::jthread(work);
+    work();
+  }
+  for (const auto& error : errors) {
+    if (!error) continue;
+    if (!options.skip_bad || error->code() == ErrorCode::unavailable) throw Error(*error);
+    skipped.emplace_back(error->what());
+  }
+  std::erase_if(files_, [](const auto& file) { return file->frames == 0; });
+  if (files_.empty())
+    fail(ErrorCode::format, "none of the ", paths.size(), " files in ", options.path,
+         " can be read; the first: ", skipped.front());
+  for (const auto& file : files_) {
+    const Bytes bytes = static_cast<Bytes>(file->frames) * options.format.bytes();
+    file->keep = kept_ + bytes <= options.cache;
+    if (file->keep) kept_ += bytes;
+  }
+}
+
+// Counts the frames; with skip_bad by decoding all of them.
+void Library::inspect(File& file) const {
+  Index frames = 1;
+  if (options_.skip_bad) {
+    const auto reader = codecs().open(file.path, options_.format, options_.limits);
+    for (frames = 0; reader->next(nullptr);) ++frames;
+  } else if (options_.kind == Kind::videos) {
+    frames = codecs().count_frames(file.path, options_.limits);
+  }
+  if (frames == 0) fail(ErrorCode::format, file.path, " holds no frame");
+  file.frames = options_.kind == Kind::pictures ? 1 : frames;
+}
+
+void Library::decode(File& file) const {
+  const std::lock_guard lock(file.decoding);
+  if (file.pixels) return;
+  const Bytes frame = options_.format.bytes();
+  auto pixels =
+      std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<Bytes>(file.frames) * frame);
+  Sequence sequence(file.path, file.frames, options_);
+  for (Index i = 0; i < file.frames; ++i) sequence.next(&pixels[static_cast<Bytes>(i) * frame]);
+  file.pixels = std::move(pixels);
+}
+
+void Library::read(Index index, Index first, Index last, std::uint8_t* pixels) const {
+  File& file = at(index);
+  const Bytes frame = options_.format.bytes();
+  std::optional<Sequence> sequence;
+  if (file.keep)
+    decode(file);
+  else
+    sequence.emplace(file.path, file.frames, options_);
+  for (Index t = 0; t < options_.frames; ++t, pixels += frame) {
+    const Index wanted = std::min(first + t * options_.stride, last);
+    if (file.keep) {
+      std::memcpy(pixels, &file.pixels[static_cast<Bytes>(wanted) * frame], frame);
+    } else if (wanted < sequence->at()) {
+      std::memcpy(pixels, pixels - frame, frame);  // the last frame is held
+    } else {
+      while (sequence->at() < wanted) sequence->next(nullptr);
+      sequence->next(pixels);
+    }
+  }
+}
+
+struct Window {
+  Index file, first, last;  // frames that exist
+  Index slack;              // how much later its clip may start
+};
+
+class Clips final : public Dataset {
+ public:
+  Clips(std::shared_ptr<const Library> library, std::vector<Window> windows)
+      : library_(std::move(library)), windows_(std::move(windows)) {}
+
+  Index size() const override { return static_cast<Index>(windows_.size()); }
+  Shape shape() const override {
+    const ClipFiles& options = library_->options();
+    return {options.frames, options.format.height, options.format.width, options.format.channels};
+  }
+  std::string name(Index index) const override {
+    const Window& window = at(index);
+    const std::string& path = library_->path(window.file);
+    if (library_->options().kind == Kind::pictures) return path;
+    return text(path, " from frame ", window.first);
+  }
+  std::string description() const override {
+    const ClipFiles& options = library_->options();
+    if (options.kind == Kind::pictures) return text(size(), " pictures in ", options.path);
+    return text(size(), " clips of ", options.frames, " frames at stride ", options.stride,
+                " from ", options.path, " (", library_->size(), " videos, ", library_->kept() >> 20,
+                " MiB of frames kept in memory)");
+  }
+
+ private:
+  const Window& at(Index index) const { return windows_[static_cast<std::size_t>(index)]; }
+  void do_read(Index index, Random random, Tensor clip) const override {
+    const Window& window = at(index);
+    const Index later = window.slack > 0 ? Draws(random).below(window.slack + 1) : 0;
+    library_->read(window.file, window.first + later, window.last, clip.as<std::uint8_t>());
+  }
+
+  std::shared_ptr<const Library> library_;
+  std::vector<Window> windows_;
+};
+
+// Adds the windows of frames [begin, end) of a file.
+void add_windows(std::vector<Window>& windows, Index file, Index begin, Index end, Index span,
+                 bool moving) {
+  const Index count = std::max<Index>(1, (end - begin) / span);
+  for (Index i = 0; i < count; ++i) {
+    const Index first = begin + i * span;
+    const Index room = std::max<Index>(0, end - first - span);
+    windows.push_back({file, first, end - 1, moving ? std::min(room, span - 1) : 0});
+  }
+}
+
+}  // namespace
+
+Split clip_files(const ClipFiles& given) {
+  ClipFiles options = given;
+  if (options.kind == Kind::pictures) options.frames = options.stride = 1;
+  if (options.frames < 1 || options.stride < 1)
+    fail(ErrorCode::argument, "clips: frames ", options.frames, ", stride ", options.stride,
+         "; expected at least 1");
+  Split parts;
+  const auto library = std::make_shared<const Library>(options, parts.skipped);
+  const Index files = library->size(), span = (options.frames - 1) * options.stride + 1;
+  const double fraction = options.held_out;
+  const Index whole = held_out_of(files, fraction);
+  const bool by_file = options.kind == Kind::pictures || whole >= 2;
+
+  std::vector<Window> train, held_out;
+  const Permutation order(files, Random{});
+  std::vector<bool> held(static_cast<std::size_t>(files));
+  for (Index i = 0; i < whole; ++i) held[static_cast<std::size_t>(order(i))] = by_file;
+  for (Index file = 0; file < files; ++file) {
+    const Index frames = library->frames(file);
+    Index kept = held[static_cast<std::size_t>(file)] ? 0 : frames;
+    if (!by_file && fraction > 0) {
+      const Index part = std::llround(fraction * static_cast<double>(frames));
+      kept = part == frames ? 0 : frames - std::max(part, span);
+      if (part < frames && kept < span) kept = frames;
+    }
+    if (kept > 0) add_windows(train, file, 0, kept, span, true);
+    if (kept < frames) add_windows(held_out, file, kept, frames, span, false);
+  }
+  if (fraction > 0 && held_out.empty())
+    fail(ErrorCode::argument, options.path, ": no video is long enough to hold out a clip of ",
+         options.frames, " frames at stride ", options.stride, " beside one for training, which ",
+         "takes ", 2 * span, " frames; shorten the clips or set held_out to 0");
+  if (!train.empty()) parts.train = std::make_shared<Clips>(library, std::move(train));
+  if (!held_out.empty()) parts.held_out = std::make_shared<Clips>(library, std::move(held_out));
+  return parts;
+}
+
+}  // namespace framefold

@@ -1,0 +1,44 @@
+// Clips cut from video files, and single pictures from image files.
+//
+//   clip   [T, H, W, C]  u8   frame t is frame `start + t * stride` of the video
+//
+// A directory is searched with all below it, in the order of names; names that begin with a dot
+// and linked directories are passed over. Videos: by FFmpeg's libav (io/codecs.h). Pictures: T = 1.
+//
+// A video's windows of (T - 1) * stride + 1 frames stand side by side. For training `start` is
+// drawn between a window's first frame and the next window's, for held-out clips it is the
+// window's first. A video shorter than a window gives one clip, which holds its last frame.
+//
+// Held out are whole files, drawn without a seed, where that makes two or more; otherwise the last
+// part of each video that has room for a window on both sides. Pictures: always whole files.
+//
+// Files that fit the cache, in the order of names, are decoded once, when first read, and kept as
+// resized frames; the others are decoded from their start for every clip.
+//
+// A file that cannot be opened is an Error when the dataset is made. With skip_bad every file is
+// decoded then, and those with any error are left out and listed in Split::skipped. Otherwise
+// damage further inside a file is an Error of the read that meets it.
+#pragma once
+
+#include <string>
+
+#include "io/codecs.h"
+#include "io/dataset.h"
+
+namespace framefold {
+
+struct ClipFiles {
+  enum class Kind : std::uint8_t { videos, pictures };
+  Kind kind = Kind::videos;
+  std::string path;               // a file or a directory
+  Index frames = 16, stride = 1;  // of videos
+  FrameFormat format{112, 112, 3};
+  double held_out = 0.1;  // fraction
+  bool skip_bad = false;
+  Bytes cache = Bytes{1} << 30;
+  CodecLimits limits;
+};
+
+Split clip_files(const ClipFiles& options);
+
+}  // namespace framefold
