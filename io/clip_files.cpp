@@ -280,9 +280,10 @@ Split clip_files(const ClipFiles& given) {
     if (kept < frames) add_windows(held_out, file, kept, frames, span, false);
   }
   if (fraction > 0 && held_out.empty())
-    fail(ErrorCode::argument, options.path, ": no video is long enough to hold out a clip of ",
-         options.frames, " frames at stride ", options.stride, " beside one for training, which ",
-         "takes ", 2 * span, " frames; shorten the clips or set held_out to 0");
+    fail(ErrorCode::argument, options.path, ": nothing can be held out: there are too few files, ",
+         "and none has the ", 2 * span, " frames for a held-out clip of ", options.frames,
+         " frames at stride ", options.stride,
+         " beside one for training; shorten the clips or set ", "held_out to 0");
   if (!train.empty()) parts.train = std::make_shared<Clips>(library, std::move(train));
   if (!held_out.empty()) parts.held_out = std::make_shared<Clips>(library, std::move(held_out));
   return parts;

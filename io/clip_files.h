@@ -15,9 +15,9 @@
 // Files that fit the cache, in the order of names, are decoded once, when first read, and kept as
 // resized frames; the others are decoded from their start for every clip.
 //
-// A file that cannot be opened is an Error when the dataset is made. With skip_bad every file is
-// decoded then, and those with any error are left out and listed in Split::skipped. Otherwise
-// damage further inside a file is an Error of the read that meets it.
+// A video that cannot be opened is an Error when the dataset is made; other damage, and that of
+// pictures, is an Error of the read that meets it. With skip_bad every file is decoded when the
+// dataset is made, and those with any error are left out and listed in Split::skipped.
 #pragma once
 
 #include <string>

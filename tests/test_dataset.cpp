@@ -6,7 +6,11 @@
 #include <array>
 #include <set>
 
+#include "io/file.h"
+#include "io/idx_pictures.h"
 #include "kernels/error.h"
+#include "tests/data.h"
+#include "tests/temporary.h"
 
 namespace framefold {
 namespace {
@@ -73,6 +77,42 @@ TEST(Dataset, RefusesWhatDoesNotFit) {
   EXPECT_THROW(letters.read(-1, {}, {pixels.data(), DType::u8, {1, 1, 1, 1}}), Error);
   EXPECT_THROW(letters.read(0, {}, {pixels.data(), DType::u8, {1, 1, 1, 2}}), Error);
   EXPECT_THROW(letters.read(0, {}, {pixels.data(), DType::f32, {1, 1, 1, 1}}), Error);
+}
+
+const std::string three_pictures("\0\0\x08\x03\0\0\0\x03\0\0\0\x01\0\0\0\x02\1\2\3\4\5\6", 16 + 6);
+
+TEST(IdxPictures, ReadsAFileOrItsDirectory) {
+  const TemporaryDirectory directory;
+  write_file(directory / "some-idx3-ubyte", three_pictures);
+  write_file(directory / "some-idx1-ubyte", "labels");
+  for (const auto& path : {directory / "some-idx3-ubyte", directory.path()}) {
+    const auto pictures = idx_pictures(path, 0).train;
+    EXPECT_EQ(pictures->size(), 3);
+    EXPECT_EQ(pictures->shape(), (Shape{1, 1, 2, 1}));
+    std::array<std::uint8_t, 2> pixels{};
+    pictures->read(1, {}, {pixels.data(), DType::u8, {1, 1, 2, 1}});
+    EXPECT_EQ(pixels, (std::array<std::uint8_t, 2>{3, 4}));
+    EXPECT_NE(pictures->name(1).find("some-idx3-ubyte picture 1"), std::string::npos);
+  }
+}
+
+TEST(IdxPictures, SaysWhichFileIsMeant) {
+  const TemporaryDirectory directory;
+  EXPECT_ERROR(ErrorCode::file, "no file with idx3", idx_pictures(directory.path(), 0));
+  write_file(directory / "a-idx3", three_pictures);
+  write_file(directory / "b-idx3", three_pictures);
+  EXPECT_ERROR(ErrorCode::file, "more than one file", idx_pictures(directory.path(), 0));
+  write_file(directory / "labels", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
+  EXPECT_ERROR(ErrorCode::format, "not of labels", idx_pictures(directory / "labels", 0));
+  EXPECT_ERROR(ErrorCode::file, "No such file", idx_pictures(directory / "c", 0));
+}
+
+TEST(IdxPictures, Mnist) {
+  const auto path = test_data("mnist");
+  if (path.empty()) GTEST_SKIP() << "mnist is absent";
+  const Split digits = idx_pictures(path, 0.1);
+  EXPECT_EQ(digits.train->size(), 9000);
+  EXPECT_EQ(digits.held_out->size(), 1000);
 }
 
 }  // namespace
