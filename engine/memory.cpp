@@ -15,7 +15,7 @@ std::atomic<Bytes> held = 0;
 
 Bytes tensor_memory() { return held; }
 
-Buffer::Buffer(Bytes bytes) : bytes_((bytes + alignment - 1) / alignment * alignment) {
+Buffer::Buffer(Bytes bytes) : bytes_(padded(bytes)) {
   if (bytes_ == 0) return;
   data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, bytes_));
   if (data_ == nullptr)

@@ -15,6 +15,9 @@ Bytes tensor_memory();
 class Buffer {
  public:
   static constexpr Bytes alignment = 256;
+  static constexpr Bytes padded(Bytes bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
 
   Buffer() = default;
   explicit Buffer(Bytes bytes);

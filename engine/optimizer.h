@@ -80,6 +80,7 @@ class Optimizer {
   std::vector<Span> spans_;
   std::vector<Buffer> states_;  // in the order of state_names()
   Buffer average_;
+  Buffer workspace_;  // of the norm
   Index updates_ = 0;
 };
 

@@ -109,8 +109,7 @@ Bytes Parameters::bytes_of(const Graph& graph, bool gradients) {
   Table buffers;
   collect(graph, parameters, buffers);
   const auto bytes = [](const Table& table) {
-    const Bytes exact = static_cast<Bytes>(table.size) * sizeof(float);
-    return (exact + Buffer::alignment - 1) / Buffer::alignment * Buffer::alignment;
+    return Buffer::padded(static_cast<Bytes>(table.size) * sizeof(float));
   };
   return bytes(parameters) * (gradients ? 2 : 1) + bytes(buffers);
 }

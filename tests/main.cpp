@@ -1,8 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 #include "tests/op_cases.h"
+#include "tests/tiny_run.h"
 
 int main(int argc, char** argv) {
+  if (argc == 3 && argv[1] == std::string_view(framefold::test::train_option))
+    return framefold::test::train_in(argv[2]);
   testing::InitGoogleTest(&argc, argv);
   framefold::test::register_op_tests();
   return RUN_ALL_TESTS();

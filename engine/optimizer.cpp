@@ -1,0 +1,163 @@
+#include "engine/optimizer.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/buffer.h"
+#include "kernels/optimizer.h"
+
+namespace framefold {
+namespace {
+
+Tensor flat(std::span<float> values) {
+  return {values.data(), DType::f32, {static_cast<Index>(values.size())}};
+}
+
+Tensor part(std::span<float> values, Index offset, const Shape& shape) {
+  return {values.data() + offset, DType::f32, shape};
+}
+
+}  // namespace
+
+OptimizerKind optimizer_kind(std::string_view name) {
+  for (const auto kind :
+       {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam, OptimizerKind::adamw})
+    if (name == name_of(kind)) return kind;
+  fail(ErrorCode::config, "optimizer: ", name, " is unknown, expected sgd, rmsprop, adam or adamw");
+}
+
+std::string_view name_of(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::sgd: return "sgd";
+    case OptimizerKind::rmsprop: return "rmsprop";
+    case OptimizerKind::adam: return "adam";
+    case OptimizerKind::adamw: return "adamw";
+  }
+  return "";
+}
+
+void OptimizerOptions::check() const {
+  const auto within = [](std::string_view name, double value, double end) {
+    if (!(value >= 0 && value < end))
+      fail(ErrorCode::config, "optimizer: ", name, " is ", value,
+           ", expected at least 0 and below ", end);
+  };
+  const double any = std::numeric_limits<double>::infinity();
+  within("momentum", momentum, 1);
+  within("smoothing", smoothing, 1);
+  within("beta1", beta1, 1);
+  within("beta2", beta2, 1);
+  within("average", average, 1);
+  within("weight_decay", weight_decay, any);
+  within("clip", clip, any);
+  if (!(epsilon > 0 && epsilon < any))
+    fail(ErrorCode::config, "optimizer: epsilon is ", epsilon, ", expected a number above 0");
+  if (nesterov && (kind != OptimizerKind::sgd || momentum == 0))
+    fail(ErrorCode::config, "optimizer: nesterov wants sgd with a momentum");
+}
+
+std::vector<std::string_view> state_names(const OptimizerOptions& options) {
+  std::vector<std::string_view> names;
+  switch (options.kind) {
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw: return {"first_moment", "second_moment"};
+    case OptimizerKind::rmsprop: names.push_back("mean_square"); break;
+    case OptimizerKind::sgd: break;
+  }
+  if (options.momentum > 0) names.push_back("momentum");
+  return names;
+}
+
+Optimizer::Optimizer(Parameters& parameters, const OptimizerOptions& options, const Stream& stream)
+    : parameters_(parameters), options_(options), stream_(stream) {
+  options_.check();
+  const std::span<float> values = parameters_.values();
+  if (parameters_.gradients().size() != values.size())
+    fail(ErrorCode::argument, "optimizer: the parameters were made without gradients");
+  for (std::size_t i = 0; i < state_names(options_).size(); ++i)
+    states_.emplace_back(values.size_bytes());
+  if (options_.average > 0) average_ = Buffer(values.size_bytes());
+  workspace_ = Buffer(norm_workspace(static_cast<Index>(values.size())));
+
+  for (const Parameters::Entry& entry : parameters_.entries()) {
+    const bool decays = options_.weight_decay > 0 && entry.decays;
+    if (spans_.empty() || spans_.back().decays != decays)
+      spans_.push_back({.offset = entry.offset, .decays = decays});
+    spans_.back().count = entry.offset + entry.shape.size() - spans_.back().offset;
+  }
+}
+
+void Optimizer::clear_gradients() { fill(stream_, flat(parameters_.gradients()), 0); }
+
+double Optimizer::gradient_norm() const {
+  return norm_of(stream_, {workspace_.data(), workspace_.bytes()}, flat(parameters_.gradients()));
+}
+
+void Optimizer::update(double rate, double gradient_norm) {
+  if (updates_++ == 0 && options_.average > 0)
+    std::ranges::copy(parameters_.values(), average_.as<float>().begin());
+  const double scale = options_.clip > 0 ? clip_scale(gradient_norm, options_.clip) : 1;
+  for (const Span& span : spans_) update(span, rate, scale);
+  if (options_.average > 0)
+    average_update(stream_, options_.average, flat(average_.as<float>()),
+                   flat(parameters_.values()));
+}
+
+void Optimizer::update(const Span& span, double rate, double scale) {
+  const auto& o = options_;
+  const auto of = [&span](std::span<float> values) {
+    return part(values, span.offset, {span.count});
+  };
+  const auto state = [&](std::size_t i) {
+    return i < states_.size() ? of(states_[i].as<float>()) : Tensor{};
+  };
+  const double decay = span.decays ? o.weight_decay : 0;
+  const Tensor weights = of(parameters_.values());
+  const View gradient = of(parameters_.gradients());
+  switch (o.kind) {
+    case OptimizerKind::sgd:
+      return sgd_update(stream_, {rate, o.momentum, o.nesterov, decay}, weights, state(0), gradient,
+                        scale);
+    case OptimizerKind::rmsprop:
+      return rmsprop_update(stream_, {rate, o.smoothing, o.epsilon, o.momentum, decay}, weights,
+                            state(0), state(1), gradient, scale);
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      return adam_update(
+          stream_,
+          {rate, o.beta1, o.beta2, o.epsilon, decay, /*decoupled=*/o.kind == OptimizerKind::adamw},
+          weights, state(0), state(1), gradient, scale, updates_);
+  }
+}
+
+void Optimizer::swap_average() {
+  if (options_.average > 0 && updates_ > 0)
+    std::ranges::swap_ranges(parameters_.values(), average_.as<float>());
+}
+
+std::vector<NamedTensor> Optimizer::state() const {
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const std::string& prefix, const Buffer& buffer) {
+    for (const Parameters::Entry& entry : parameters_.entries())
+      tensors.push_back({prefix + entry.name, part(buffer.as<float>(), entry.offset, entry.shape)});
+  };
+  const std::vector<std::string_view> names = state_names(options_);
+  for (std::size_t i = 0; i < names.size(); ++i) add(text(state_prefix, names[i], '/'), states_[i]);
+  if (options_.average > 0) add(std::string(average_prefix), average_);
+  return tensors;
+}
+
+Bytes Optimizer::bytes() const {
+  Bytes bytes = average_.bytes() + workspace_.bytes();
+  for (const Buffer& state : states_) bytes += state.bytes();
+  return bytes;
+}
+
+Bytes Optimizer::bytes_of(const Graph& graph, const OptimizerOptions& options) {
+  const Bytes weights = Parameters::bytes_of(graph, true) - Parameters::bytes_of(graph, false);
+  const Bytes copies = state_names(options).size() + (options.average > 0 ? 1 : 0);
+  const auto count = static_cast<Index>(weights / sizeof(float));
+  return weights * copies + Buffer::padded(norm_workspace(count));
+}
+
+}  // namespace framefold
