@@ -7,6 +7,7 @@
 #include "kernels/conv_transpose3d.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
+#include "kernels/reduce.h"
 
 namespace framefold {
 
@@ -14,6 +15,7 @@ namespace framefold {
 Value concat(Graph& g, const std::vector<Value>& x, int axis);
 Value gather_rows(Graph& g, Value x, Value index);
 Value permute(Graph& g, Value x, const std::vector<int>& axes);
+Value reduce(Graph& g, Value x, Reduction kind, std::vector<int> axes = {});  // none given: all
 Value reshape(Graph& g, Value x, const Shape& shape);
 // Where no row goes stands `token`, or zeros.
 Value scatter_rows(Graph& g, Value x, Value index, Index rows, Value token = {});

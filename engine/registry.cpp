@@ -14,6 +14,7 @@ std::span<const OpInfo> registered_ops() {
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
       {"permute", "axes in another order"},
+      {"reduce", "sum or mean over chosen axes"},
       {"reshape", "the same elements in another shape"},
       {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},

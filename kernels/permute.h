@@ -22,17 +22,24 @@ void permute_dgrad(const Stream& stream, Tensor dx, View dy, std::span<const int
 // Whether y has the same bytes as x: only axes of one element change places.
 bool permute_is_alias(const Shape& x, std::span<const int> axes);
 
-// An axis of y with the step, in elements, that it takes in x.
-struct PermutedAxis {
-  Index extent;
-  Index step;
-};
-
 // The axes of y without those of one element; neighbours that stay neighbours are one.
 struct PermutedAxes {
+  struct Axis {
+    Index extent;
+    Index step;  // in x, in elements
+  };
+
   PermutedAxes(const Shape& x, std::span<const int> order);
 
-  std::array<PermutedAxis, Shape::max_rank> axes{};
+  // Where element `index` of the first `leading` axes stands in x.
+  Index position(Index index, std::size_t leading) const {
+    Index at = 0;
+    for (std::size_t a = leading; a-- > 0; index /= axes[a].extent)
+      at += index % axes[a].extent * axes[a].step;
+    return at;
+  }
+
+  std::array<Axis, Shape::max_rank> axes{};
   std::size_t count = 0;
 };
 

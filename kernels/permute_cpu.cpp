@@ -27,13 +27,7 @@ template <class Element>
 void forward(const Stream& stream, Element* y, Index size, const Element* x,
              const PermutedAxes& permuted) {
   parallel_for(stream, size, 1, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      Index rest = i;
-      Index from = 0;
-      for (std::size_t a = permuted.count; a-- > 0; rest /= permuted.axes[a].extent)
-        from += rest % permuted.axes[a].extent * permuted.axes[a].step;
-      y[i] = x[from];
-    }
+    for (Index i = begin; i < end; ++i) y[i] = x[permuted.position(i, permuted.count)];
   });
 }
 

@@ -9,24 +9,16 @@ namespace {
 constexpr Index grain = 1 << 14;  // elements below which a second thread does not pay
 constexpr Index tile = 64;
 
-// Where the element `index` of the first `count` axes stands in x.
-Index position(const PermutedAxes& permuted, std::size_t count, Index index) {
-  Index at = 0;
-  for (std::size_t a = count; a-- > 0; index /= permuted.axes[a].extent)
-    at += index % permuted.axes[a].extent * permuted.axes[a].step;
-  return at;
-}
-
 void copy_rows(const Stream& stream, std::byte* y, Index rows, const std::byte* x, Index element,
                const PermutedAxes& permuted) {
   const std::size_t outer = permuted.count - 1;
   const Index bytes = permuted.axes[outer].extent * element;
-  const PermutedAxis run = outer > 0 ? permuted.axes[outer - 1] : PermutedAxis{1, 1};
+  const PermutedAxes::Axis run = outer > 0 ? permuted.axes[outer - 1] : PermutedAxes::Axis{1, 1};
   parallel_for(stream, rows, grain * element / bytes, [&](Index begin, Index end) {
     while (begin < end) {
       const Index count = std::min(run.extent - begin % run.extent, end - begin);
-      copy_blocks(Stream{}, y + begin * bytes, bytes,
-                  x + position(permuted, outer, begin) * element, run.step * element, bytes, count);
+      copy_blocks(Stream{}, y + begin * bytes, bytes, x + permuted.position(begin, outer) * element,
+                  run.step * element, bytes, count);
       begin += count;
     }
   });
@@ -72,7 +64,7 @@ template <class Element>
 void transpose_all(const Stream& stream, Element* y, Index size, const Element* x,
                    const PermutedAxes& permuted) {
   const std::size_t last = permuted.count - 1;
-  const PermutedAxis columns = permuted.axes[last];
+  const PermutedAxes::Axis columns = permuted.axes[last];
   std::size_t row_axis = 0;
   while (permuted.axes[row_axis].step != 1) ++row_axis;
   const Index rows = permuted.axes[row_axis].extent;
@@ -110,7 +102,7 @@ void transpose_all(const Stream& stream, Element* y, Index size, const Element* 
 bool fast::permute_forward(const Stream& stream, Tensor y, View x, std::span<const int> axes) {
   if (!stream.wants(Path::native)) return false;
   const PermutedAxes permuted(x.shape, axes);
-  const PermutedAxis& last = permuted.axes[permuted.count - 1];
+  const PermutedAxes::Axis& last = permuted.axes[permuted.count - 1];
   const auto element = static_cast<Index>(size_of(x.dtype));
   if (last.step == 1) {
     copy_rows(stream, static_cast<std::byte*>(y.data), x.size() / last.extent,
