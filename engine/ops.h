@@ -37,5 +37,6 @@ Value conv_transpose3d(Graph& g, Value x, Value weight, Value bias = {},
 
 // Normalisation
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});
+Value softmax(Graph& g, Value x);
 
 }  // namespace framefold

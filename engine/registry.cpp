@@ -18,6 +18,7 @@ std::span<const OpInfo> registered_ops() {
       {"reshape", "the same elements in another shape"},
       {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},
+      {"softmax", "softmax over the last axis"},
   });
   return ops;
 }
