@@ -28,6 +28,9 @@ Value linear(Graph& g, Value x, Value weight, Value bias = {},
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);
+Value add(Graph& g, Value x, Value b);  // b as x, or a parameter with x's last axes
+Value multiply(Graph& g, Value a, Value b);
+Value scale(Graph& g, Value x, double a, double b = 0);  // a x + b
 
 // Convolutions: x [B, T, H, W, C], weight [kT, kH, kW, C / groups, O] (transposed: [kT, kH, kW,
 // O / groups, C]), bias [O] or Value{} for none.

@@ -7,15 +7,18 @@ namespace framefold {
 std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
+      {"add", "sum of two tensors, or of one and a bias or table that repeats"},
       {"concat", "tensors one after the other along an axis"},
       {"conv3d", "3-D convolution with bias and activation; 2-D is T = 1"},
       {"conv_transpose3d", "transposed 3-D convolution with bias and activation"},
       {"gather_rows", "rows picked by number, sample by sample"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
+      {"multiply", "product of two tensors, element by element"},
       {"permute", "axes in another order"},
       {"reduce", "sum or mean over chosen axes"},
       {"reshape", "the same elements in another shape"},
+      {"scale", "a x + b with two numbers"},
       {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},
       {"softmax", "softmax over the last axis"},
