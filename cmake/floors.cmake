@@ -45,3 +45,4 @@ endif()
 
 # engine: graph, plan, execution, training; io for checkpoints.
 framefold_floor(engine LINK framefold_io framefold_kernels)
+

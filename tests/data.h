@@ -1,18 +1,13 @@
-// Optional data of tests: under FRAMEFOLD_TEST_DATA, else in ../shared/data beside the sources.
+// Real files for tests, which live outside of the project.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 namespace framefold {
 
-// Empty where it is absent: the test skips, and names it.
-inline std::filesystem::path test_data(const std::string& name) {
-  const char* directory = std::getenv("FRAMEFOLD_TEST_DATA");
-  const std::filesystem::path path =
-      std::filesystem::path(directory ? directory : FRAMEFOLD_SOURCE_DIR "/../shared/data") / name;
-  return std::filesystem::exists(path) ? path : std::filesystem::path();
-}
+// The path of a file or folder below FRAMEFOLD_TEST_DATA, or below ../shared/data beside the
+// project; empty where it is absent: then a test skips and names it.
+std::filesystem::path test_data(const std::string& name);
 
 }  // namespace framefold

@@ -1,6 +1,6 @@
 """Times the work of framefold-bench's rows in PyTorch on the CPU, in the best memory layout.
 
-Usage: torch_rows.py ROW... prints one JSON object: {row: seconds (median)}, and the process's peak
+Usage: torch_rows.py --list | ROW...; prints one JSON object: {row: seconds (median)}, and the process's peak
 resident bytes under "peak_rss". Rows carry framefold-bench's names.
 """
 
@@ -103,6 +103,9 @@ for name, shape in CONVOLUTIONS.items():
 
 
 def main():
+    if sys.argv[1:] == ["--list"]:
+        print(json.dumps(list(ROWS)))
+        return
     wanted = sys.argv[1:] or list(ROWS)
     unknown = [row for row in wanted if row not in ROWS]
     if unknown:
