@@ -188,7 +188,7 @@ Counters load_checkpoint(const fs::path& path, Parameters& parameters, Optimizer
   const SafetensorsFile file(path);
   file.verify();
   const Reader reader(path, file.metadata());
-  const Counters counters = counters_of(reader);
+  Counters counters = counters_of(reader);
   const std::string_view kind = name_of(optimizer.options().kind);
   if (const std::string& stored = reader.text_of("optimizer"); stored != kind)
     fail(ErrorCode::config, path.string(), " was written with optimiser ", stored,
@@ -205,7 +205,7 @@ Counters load_weights(const fs::path& path, Parameters& parameters, bool average
   const Reader reader(path, file.metadata());
   const bool ours = reader.find("checkpoint") != nullptr;
   if (ours) file.verify();
-  const Counters counters = ours ? counters_of(reader) : Counters();
+  Counters counters = ours ? counters_of(reader) : Counters();
   std::vector<NamedTensor> wanted = weights_of(parameters);
   const auto is_average = [](const SafetensorsEntry& entry) {
     return entry.name.starts_with(Optimizer::average_prefix);
@@ -240,7 +240,7 @@ fs::path Checkpoints::save(const Parameters& parameters, const Optimizer& optimi
   char name[40];
   std::snprintf(name, sizeof name, "step-%08lld.safetensors",
                 static_cast<long long>(counters.step));
-  const fs::path path = directory_ / name;
+  fs::path path = directory_ / name;
   save_checkpoint(path, parameters, optimizer, counters);
 
   std::vector<fs::path> found = files();

@@ -38,9 +38,9 @@ struct Counters {
 void save_checkpoint(const std::filesystem::path& path, const Parameters& parameters,
                      const Optimizer& optimizer, const Counters& counters);
 
-// Restores a run. Error(format) where the file is damaged or its tensors are not exactly those of
-// the model and the optimiser: unknown, missing and misshapen ones are listed, and nothing has
-// been changed.
+// Restores a run. Error(format) where the file is damaged; Error(shape) where its tensors are not
+// exactly those of the model and the optimiser: unknown, missing and misshapen ones are listed;
+// Error(config) where another kind of optimiser wrote it. Then nothing has been changed.
 Counters load_checkpoint(const std::filesystem::path& path, Parameters& parameters,
                          Optimizer& optimizer);
 

@@ -51,7 +51,10 @@ double Schedule::at(Index step) const {
           std::min(1.0, static_cast<double>(since) / static_cast<double>(steps - warmup));
       return minimum + (rate - minimum) * (1 + std::cos(std::numbers::pi * part)) / 2;
     }
-    case ScheduleKind::decay: return rate * std::pow(factor, static_cast<double>(since / every));
+    case ScheduleKind::decay: {
+      const Index times = since / every;
+      return rate * std::pow(factor, static_cast<double>(times));
+    }
   }
   return rate;
 }

@@ -43,13 +43,17 @@ Trainer::Trainer(Executor& executor, Parameters& parameters, Optimizer& optimize
       options_(options),
       checkpoints_(checkpoints),
       inputs_(inputs_of(executor)),
-      shadow_(parameters.buffers().size()) {
+      shadow_(parameters.buffers().size_bytes()) {
   options_.schedule.check();
   if (options_.accumulate < 1)
     fail(ErrorCode::config, "train: a step accumulates ", options_.accumulate,
          " batches, expected 1 or more");
   counters_.seed = options_.seed;
   counters_.config = options_.config;
+}
+
+Bytes Trainer::bytes_of(const Graph& graph) {  // as much as the buffers: b = 2 (w + b) - (2 w + b)
+  return 2 * Parameters::bytes_of(graph, false) - Parameters::bytes_of(graph, true);
 }
 
 void Trainer::resume(const Counters& counters) {
@@ -88,12 +92,23 @@ bool Trainer::due(Index every) const {
 }
 
 StepRecord Trainer::step() {
-  StepRecord record{.step = counters_.step, .rate = options_.schedule.at(counters_.step)};
-  std::ranges::copy(parameters_.buffers(), shadow_.begin());
-  optimizer_.clear_gradients();
-  accumulate_gradients(record);
-
   Laps laps;
+  StepRecord record{.step = counters_.step, .rate = options_.schedule.at(counters_.step)};
+  std::ranges::copy(parameters_.buffers(), shadow_.as<float>().begin());
+  optimizer_.clear_gradients();
+  laps.add_to(record.update_seconds);
+
+  const auto share = 1 / static_cast<float>(options_.accumulate);
+  for (Index i = 0; i < options_.accumulate; ++i) {
+    const BatchSource::Batch batch = source_.next(inputs_);
+    laps.add_to(record.data_seconds);
+    executor_.run(counter(i), true, share);
+    laps.add_to(record.compute_seconds);
+    record.loss += static_cast<double>(executor_.loss()) * static_cast<double>(share);
+    record.samples += batch.samples;
+    record.epoch = batch.epoch;
+  }
+
   record.gradient_norm = optimizer_.gradient_norm();
   record.skipped = !std::isfinite(record.loss) || !std::isfinite(record.gradient_norm);
   if (record.skipped)
@@ -109,20 +124,6 @@ StepRecord Trainer::step() {
   return record;
 }
 
-void Trainer::accumulate_gradients(StepRecord& record) {
-  const auto share = 1 / static_cast<float>(options_.accumulate);
-  Laps laps;
-  for (Index i = 0; i < options_.accumulate; ++i) {
-    const BatchSource::Batch batch = source_.next(inputs_);
-    laps.add_to(record.data_seconds);
-    executor_.run(counter(i), true, share);
-    laps.add_to(record.compute_seconds);
-    record.loss += static_cast<double>(executor_.loss()) * static_cast<double>(share);
-    record.samples += batch.samples;
-    record.epoch = batch.epoch;
-  }
-}
-
 // Batch i of the current step.
 Executor::Counter Trainer::counter(Index i) const {
   return {options_.seed, static_cast<std::uint64_t>(counters_.step * options_.accumulate + i)};
@@ -134,7 +135,9 @@ void Trainer::skip(const StepRecord& record) {
   ++counters_.skipped;
 }
 
-void Trainer::restore_buffers() { std::ranges::copy(shadow_, parameters_.buffers().begin()); }
+void Trainer::restore_buffers() {
+  std::ranges::copy(shadow_.as<float>(), parameters_.buffers().begin());
+}
 
 // Takes the step's batches again, looking at every operation.
 void Trainer::fail_numeric(const StepRecord& record) {

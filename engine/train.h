@@ -81,13 +81,15 @@ class Trainer {
 
   const Counters& counters() const { return counters_; }
 
+  // Bytes that a trainer of a graph holds beside parameters, optimiser and plan.
+  static Bytes bytes_of(const Graph& graph);
+
  private:
   using Clock = std::chrono::steady_clock;
 
   std::optional<Ending> ending_now(const TrainHooks& hooks, Clock::time_point begun) const;
   bool due(Index every) const;
   StepRecord step();
-  void accumulate_gradients(StepRecord& record);
   Executor::Counter counter(Index i) const;
   void skip(const StepRecord& record);
   void restore_buffers();
@@ -102,7 +104,7 @@ class Trainer {
   TrainOptions options_;
   Checkpoints* checkpoints_;
   std::vector<Tensor> inputs_;
-  std::vector<float> shadow_;  // the buffers before the step
+  Buffer shadow_;  // the buffers before the step
   Counters counters_;
   Index saved_step_ = -1;
 };

@@ -20,6 +20,7 @@ bool counts_allocations() { return false; }
 bool counts_allocations() { return true; }
 
 // glibc's own functions under the names that it leaves for those who stand in front of them.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t count, std::size_t bytes);
@@ -52,6 +53,7 @@ int posix_memalign(void** result, std::size_t alignment, std::size_t bytes) {
   return *result == nullptr ? ENOMEM : 0;
 }
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 #endif
 

@@ -166,7 +166,7 @@ TEST(Training, AccumulationAveragesBatches) {
   TinyRun hand(options);
   const std::vector<Tensor> inputs = inputs_of(hand.executor);
   double loss = 0;
-  for (std::uint64_t batch : {0, 1}) {
+  for (std::uint64_t batch = 0; batch < 2; ++batch) {
     hand.source.next(inputs);
     hand.executor.run({.seed = 7, .step = batch}, true, 0.5F);
     loss += static_cast<double>(hand.executor.loss()) / 2;
@@ -239,6 +239,18 @@ TEST(Training, EvaluatesTheAverageOfTheWeights) {
                }});
   EXPECT_NE(seen, live);
   EXPECT_EQ(run.learnt(), live);
+}
+
+TEST(Training, MemoryIsKnownWithoutHoldingIt) {
+  Graph graph;
+  const Value loss = test::tiny_model(graph);
+  const OptimizerOptions optimizer{.average = 0.9};
+  const Bytes planned = Parameters::bytes_of(graph) + compile(graph, {.loss = loss}).arena_bytes() +
+                        Optimizer::bytes_of(graph, optimizer) + Trainer::bytes_of(graph);
+  const Bytes before = tensor_memory();
+  TinyRun run({.optimizer = optimizer});
+  run.run();
+  EXPECT_EQ(tensor_memory() - before, planned);
 }
 
 TEST(Training, ResumingWantsTheSameSeed) {
