@@ -7,6 +7,8 @@
 #include "kernels/conv_transpose3d.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
+#include "kernels/noise.h"
+#include "kernels/pixels.h"
 #include "kernels/reduce.h"
 
 namespace framefold {
@@ -29,7 +31,10 @@ Value linear(Graph& g, Value x, Value weight, Value bias = {},
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);
 Value add(Graph& g, Value x, Value b);  // b as x, or a parameter with x's last axes
+Value dropout(Graph& g, Value x, float rate);  // x itself in a graph for evaluation
 Value multiply(Graph& g, Value a, Value b);
+Value noise(Graph& g, Value x, Noise noise);  // x itself in a graph for evaluation
+Value pixels(Graph& g, Value x, Pixels pixels = {}, DType type = DType::f32);
 Value scale(Graph& g, Value x, double a, double b = 0);  // a x + b
 
 // Convolutions: x [B, T, H, W, C], weight [kT, kH, kW, C / groups, O] (transposed: [kT, kH, kW,

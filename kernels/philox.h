@@ -54,6 +54,14 @@ struct Random {
   }
 };
 
+// A chunk of a stream at once, in vectors: element i is word(random_chunk * chunk + i), or
+// normal(...) of the same to 1e-6.
+inline constexpr std::uint64_t random_chunk = 256;
+void random_words(const Random& random, std::uint64_t chunk,
+                  std::array<std::uint32_t, random_chunk>& words);
+void random_normals(const Random& random, std::uint64_t chunk,
+                    std::array<float, random_chunk>& normals);
+
 // Mixes small numbers (epoch, sample, operation) into one stream identifier.
 constexpr std::uint64_t stream_of(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) {
   const auto mix = [](std::uint64_t x) {  // SplitMix64's finaliser

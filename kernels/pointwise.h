@@ -43,6 +43,16 @@ void parallel_loop(const Stream& stream, Index count, Loop loop, P*... pointers)
   });
 }
 
+// f(chunk, first element, count) for every chunk of [0, count), the last of which may be shorter.
+template <class F>
+void parallel_chunks(const Stream& stream, Index count, Index chunk, F&& f) {
+  parallel_for(stream, (count + chunk - 1) / chunk, 1 + (pointwise_grain - 1) / chunk,
+               [&](Index first, Index last) {
+                 for (Index i = first; i < last; ++i)
+                   f(i, i * chunk, std::min(chunk, count - i * chunk));
+               });
+}
+
 // The sum of sum(begin, end) over pieces of [0, count) that depend on count and piece alone.
 template <class F>
 double piecewise_sum(const Stream& stream, Index count, Index piece, Workspace workspace, F&& sum) {
