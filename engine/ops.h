@@ -5,6 +5,8 @@
 #include "engine/graph.h"
 #include "kernels/activation.h"
 #include "kernels/conv_transpose3d.h"
+#include "kernels/batch_norm.h"
+#include "kernels/group_norm.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
@@ -43,7 +45,11 @@ Value conv3d(Graph& g, Value x, Value weight, Value bias = {}, const Conv3d& con
 Value conv_transpose3d(Graph& g, Value x, Value weight, Value bias = {},
                        const ConvTranspose3d& conv = {});
 
-// Normalisation
+// Normalisation. Batch statistics and their running means in a graph for training, the running means
+// in one for evaluation.
+Value batch_norm(Graph& g, Value x, Value gamma, Value beta, Value running_mean, Value running_var,
+                 BatchNorm norm = {});
+Value group_norm(Graph& g, Value x, Value gamma, Value beta, GroupNorm norm);
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});
 Value softmax(Graph& g, Value x);
 

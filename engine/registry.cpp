@@ -8,11 +8,13 @@ std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
       {"add", "sum of two tensors, or of one and a bias or table that repeats"},
+      {"batch_norm", "batch normalisation over all axes but the last"},
       {"concat", "tensors one after the other along an axis"},
       {"conv3d", "3-D convolution with bias and activation; 2-D is T = 1"},
       {"conv_transpose3d", "transposed 3-D convolution with bias and activation"},
       {"dropout", "random zeros while training, the rest scaled up"},
       {"gather_rows", "rows picked by number, sample by sample"},
+      {"group_norm", "group normalisation: each sample's groups of channels"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
       {"multiply", "product of two tensors, element by element"},

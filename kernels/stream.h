@@ -50,6 +50,9 @@ class Workspace {
     left_ -= wanted;
     return piece;
   }
+  Tensor take(const TensorType& type) {
+    return {take<std::byte>(static_cast<Index>(type.bytes())), type.dtype, type.shape};
+  }
   Bytes left() const { return left_; }
 
   static Bytes padded(Bytes bytes) { return (bytes + alignment - 1) / alignment * alignment; }

@@ -138,7 +138,7 @@ struct Setting {
 class Subject {
  public:
   explicit Subject(const OpCase& value) : case_(value) {
-    Graph graph;
+    Graph graph(case_.mode);
     std::vector<Value> handles;
     for (std::size_t i = 0; i < case_.in.size(); ++i)
       handles.push_back(graph.input(text("in", i), case_.in[i]));

@@ -39,6 +39,8 @@ struct OpCase {
   // activations alike), uniform below 256 for u8 and below 2 for i32.
   std::function<double(int input, Index index, Random random)> fill = nullptr;
 
+  Mode mode = Mode::train;  // of the graph
+
   // The table of tolerances. Override one only with a measured reason beside it.
   double gradient_tolerance = 1e-6;  // relative, central differences in double
   double parity_tolerance = 2e-5;    // largest error over the reference's root mean square, f32
