@@ -8,6 +8,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/group_norm.h"
 #include "kernels/layer_norm.h"
+#include "kernels/loss.h"
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/pixels.h"
@@ -32,7 +33,7 @@ Value linear(Graph& g, Value x, Value weight, Value bias = {},
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);
-Value add(Graph& g, Value x, Value b);  // b as x, or a parameter with x's last axes
+Value add(Graph& g, Value x, Value b);         // b as x, or a parameter with x's last axes
 Value dropout(Graph& g, Value x, float rate);  // x itself in a graph for evaluation
 Value multiply(Graph& g, Value a, Value b);
 Value noise(Graph& g, Value x, Noise noise);  // x itself in a graph for evaluation
@@ -52,5 +53,13 @@ Value batch_norm(Graph& g, Value x, Value gamma, Value beta, Value running_mean,
 Value group_norm(Graph& g, Value x, Value gamma, Value beta, GroupNorm norm);
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});
 Value softmax(Graph& g, Value x);
+
+// Losses, scalars f32 [1]. Targets are as x, or pixels (u8, which stand for fractions of 255).
+Value mse(Graph& g, Value x, Value target, LossReduction reduction = LossReduction::mean);
+Value l1(Graph& g, Value x, Value target, LossReduction reduction = LossReduction::mean);
+Value huber(Graph& g, Value x, Value target, float delta = 1,
+            LossReduction reduction = LossReduction::mean);
+Value bce_with_logits(Graph& g, Value x, Value target,
+                      LossReduction reduction = LossReduction::mean);
 
 }  // namespace framefold

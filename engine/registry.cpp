@@ -21,6 +21,7 @@ std::span<const OpInfo> registered_ops() {
       {"noise", "Gaussian noise while training, clipped"},
       {"permute", "axes in another order"},
       {"pixels", "u8 pixels as numbers, normalised by channel"},
+      {"pointwise_loss", "mean squared error, L1, Huber loss, or binary cross-entropy with logits"},
       {"reduce", "sum or mean over chosen axes"},
       {"reshape", "the same elements in another shape"},
       {"scale", "a x + b with two numbers"},

@@ -1,35 +1,10 @@
-// The formulas of activation.h, written once: over the standard functions for the references, over
-// simd.h's for vector loops.
+// The formulas of activation.h, written once for references and vector loops.
 #pragma once
 
-#include <cmath>
-#include <type_traits>
-
 #include "kernels/activation.h"
-#include "kernels/simd.h"
+#include "kernels/pointwise.h"
 
 namespace framefold {
-
-struct StandardMath {
-  template <class T>
-  static T exp(T x) {
-    return std::exp(x);
-  }
-  template <class T>
-  static T tanh(T x) {
-    return std::tanh(x);
-  }
-  template <class T>
-  static T erf(T x) {
-    return std::erf(x);
-  }
-};
-
-struct VectorMath {
-  FRAMEFOLD_INLINE static float exp(float x) { return simd::exp(x); }
-  FRAMEFOLD_INLINE static float tanh(float x) { return simd::tanh(x); }
-  FRAMEFOLD_INLINE static float erf(float x) { return simd::erf(x); }
-};
 
 // An activation whose kind the compiler knows, so that loops over its calls have no branch.
 template <Activation::Kind kind, class T, class Math>

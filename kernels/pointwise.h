@@ -2,12 +2,40 @@
 // neither threads nor paths.
 #pragma once
 
+#include <cmath>
 #include <numeric>
 
 #include "kernels/simd.h"
 #include "kernels/stream.h"
 
 namespace framefold {
+
+// The functions that a formula is written over: the standard library's for references, simd.h's for
+// vector loops.
+struct StandardMath {
+  template <class T>
+  static T exp(T x) {
+    return std::exp(x);
+  }
+  template <class T>
+  static T log1p(T x) {
+    return std::log1p(x);
+  }
+  template <class T>
+  static T tanh(T x) {
+    return std::tanh(x);
+  }
+  template <class T>
+  static T erf(T x) {
+    return std::erf(x);
+  }
+};
+struct VectorMath {
+  FRAMEFOLD_INLINE static float exp(float x) { return simd::exp(x); }
+  FRAMEFOLD_INLINE static float log1p(float x) { return simd::log(1 + x); }
+  FRAMEFOLD_INLINE static float tanh(float x) { return simd::tanh(x); }
+  FRAMEFOLD_INLINE static float erf(float x) { return simd::erf(x); }
+};
 
 // Elements below which a loop is not shared among threads.
 inline constexpr Index pointwise_grain = 16384;
