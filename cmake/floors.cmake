@@ -46,3 +46,6 @@ endif()
 # engine: graph, plan, execution, training; io for checkpoints.
 framefold_floor(engine LINK framefold_io framefold_kernels)
 
+
+# models: one file per system of the literature.
+framefold_floor(models LINK framefold_engine)

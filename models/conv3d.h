@@ -1,0 +1,10 @@
+// The 3-D convolutional video autoencoder; reads widths, activation and loss.
+#pragma once
+
+#include "models/model.h"
+
+namespace framefold {
+
+Autoencoder conv3d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+
+}  // namespace framefold

@@ -1,0 +1,10 @@
+// Fully connected autoencoders; reads widths, activation and loss.
+#pragma once
+
+#include "models/model.h"
+
+namespace framefold {
+
+Autoencoder dense_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+
+}  // namespace framefold

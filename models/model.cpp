@@ -1,0 +1,42 @@
+#include "models/model.h"
+
+#include <array>
+
+#include "kernels/nearest.h"
+#include "models/conv3d.h"
+#include "models/dense.h"
+#include "models/layers.h"
+
+namespace framefold {
+
+std::span<const ModelInfo> models() {
+  static constexpr auto all = std::to_array<ModelInfo>({
+      {"conv3d", "3-D convolutional video autoencoder, strided (after Tran et al. 2015)",
+       conv3d_autoencoder},
+      {"dense",
+       "fully connected autoencoder: plain, bottleneck or deep (Hinton and Salakhutdinov "
+       "2006)",
+       dense_autoencoder},
+  });
+  return all;
+}
+
+Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch) {
+  layers::check_loss_name(options.loss);
+  if (batch < 1) fail(ErrorCode::config, "a batch of ", batch, " clips; it takes at least 1");
+  if (options.widths.empty()) fail(ErrorCode::config, "model.widths is empty; give at least one");
+  for (const Index width : options.widths)
+    if (width < 1) fail(ErrorCode::config, "model.widths holds ", width, "; each is at least 1");
+  if (options.blocks < 1 || options.code < 0)
+    fail(ErrorCode::config, "model.blocks is ", options.blocks, " and model.code ", options.code,
+         "; they are at least 1 and 0");
+  std::vector<std::string_view> names;
+  for (const ModelInfo& info : models()) {
+    if (info.name == options.name) return info.build(graph, options, batch);
+    names.push_back(info.name);
+  }
+  fail(ErrorCode::config, "model.name = \"", options.name, "\" is unknown; did you mean \"",
+       nearest(options.name, names), "\"?");
+}
+
+}  // namespace framefold
