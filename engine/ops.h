@@ -61,5 +61,8 @@ Value huber(Graph& g, Value x, Value target, float delta = 1,
             LossReduction reduction = LossReduction::mean);
 Value bce_with_logits(Graph& g, Value x, Value target,
                       LossReduction reduction = LossReduction::mean);
+Value cross_entropy(Graph& g, Value x, Value target);  // over the last axis
+Value gaussian_kl(Graph& g, Value mu, Value logvar,
+                  LossReduction reduction = LossReduction::batch_mean);
 
 }  // namespace framefold
