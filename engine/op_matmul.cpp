@@ -35,6 +35,7 @@ class MatMulOp final : public Op {
   Needs needs(const Stream& stream, const Types& in, const Types& out) const override {
     const TensorType a = rows(in[0]);
     const bool fused = matmul_.activation.kind != Activation::none;
+    const auto gradient_workspace = weight_ ? matmul_wgrad_workspace : matmul_dgrad_b_workspace;
     const Bytes dz = fused ? Workspace::padded(out[0].bytes()) : 0;
     return {
         .reads_inputs = {0, 1},
@@ -43,10 +44,10 @@ class MatMulOp final : public Op {
         .accumulates = !weight_  ? Operands{}
                        : biased_ ? Operands{1, 2}
                                  : Operands{1},
-        .forward_workspace = matmul_forward_workspace(stream, matmul_, a, in[1]),
+        .forward_workspace = matmul_forward_workspace(stream, matmul_, a, in[1], biased_),
         .backward_workspace = dz + std::max({epilogue_backward_workspace(stream, out[0]),
                                              matmul_dgrad_a_workspace(stream, matmul_, a, in[1]),
-                                             matmul_dgrad_b_workspace(stream, matmul_, a, in[1])})};
+                                             gradient_workspace(stream, matmul_, a, in[1])})};
   }
 
   void forward(Run& run) const override {

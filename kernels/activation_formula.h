@@ -11,7 +11,6 @@ template <Activation::Kind kind, class T, class Math>
 struct ActivationFormula {
   T slope;
 
-  FRAMEFOLD_INLINE static T sigmoid(T x) { return 1 / (1 + Math::exp(-x)); }
   FRAMEFOLD_INLINE static T normal_share(T x) {  // of a standard normal variable, below x
     return (1 + Math::erf(x * T(0.70710678118654752440))) / 2;
   }
@@ -21,12 +20,12 @@ struct ActivationFormula {
   FRAMEFOLD_INLINE T value(T x) const {
     if constexpr (kind == Activation::relu) return x < 0 ? T{0} : x;
     if constexpr (kind == Activation::leaky_relu) return x > 0 ? x : slope * x;
-    if constexpr (kind == Activation::sigmoid) return sigmoid(x);
+    if constexpr (kind == Activation::sigmoid) return Math::sigmoid(x);
     if constexpr (kind == Activation::tanh) return Math::tanh(x);
     if constexpr (kind == Activation::gelu_erf) return x * normal_share(x);
     if constexpr (kind == Activation::gelu_tanh)
       return x * (1 + Math::tanh(gelu_scale * (x + gelu_cubic * x * x * x))) / 2;
-    if constexpr (kind == Activation::silu) return x * sigmoid(x);
+    if constexpr (kind == Activation::silu) return x * Math::sigmoid(x);
     if constexpr (kind == Activation::none) return x;
   }
 
@@ -43,7 +42,7 @@ struct ActivationFormula {
       return (1 + t + from * (1 - t * t) * gelu_scale * (1 + 3 * gelu_cubic * from * from)) / 2;
     }
     if constexpr (kind == Activation::silu) {
-      const T s = sigmoid(from);
+      const T s = Math::sigmoid(from);
       return s * (1 + from * (1 - s));
     }
     if constexpr (kind == Activation::none) return 1;

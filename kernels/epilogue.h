@@ -13,9 +13,7 @@
 // thread: deterministic for a given number of threads.
 #pragma once
 
-#include <cmath>
-
-#include "kernels/activation.h"
+#include "kernels/activation_formula.h"
 #include "kernels/stream.h"
 
 namespace framefold {
@@ -27,13 +25,9 @@ Bytes epilogue_backward_workspace(const Stream& stream, const TensorType& y);
 // The reference's activation; the fast paths' is activate_tile.
 template <class A>
 A activate(Activation activation, A x) {
-  switch (activation.kind) {
-    case Activation::relu: return x < 0 ? 0 : x;
-    case Activation::leaky_relu: return x > 0 ? x : static_cast<A>(activation.slope) * x;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    default: return x;
-  }
+  A y = x;
+  with_formula<A, StandardMath>(activation, [&](auto formula) { y = formula.value(x); });
+  return y;
 }
 
 // An Error where `op` cannot fuse the activation.

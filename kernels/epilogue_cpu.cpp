@@ -4,17 +4,6 @@
 namespace framefold {
 namespace {
 
-template <class A>
-A derivative(Activation activation, A y) {
-  switch (activation.kind) {
-    case Activation::relu: return y > 0 ? A{1} : A{0};
-    case Activation::leaky_relu: return y > 0 ? A{1} : static_cast<A>(activation.slope);
-    case Activation::sigmoid: return y * (1 - y);
-    case Activation::tanh: return 1 - y * y;
-    default: return 1;
-  }
-}
-
 template <class T>
 void backward(Activation activation, Index rows, Index width, T* dz, Accumulator<T>* dbias,
               const T* dy, const T* y) {
@@ -23,7 +12,9 @@ void backward(Activation activation, Index rows, Index width, T* dz, Accumulator
     for (Index c = 0; c < width; ++c) {
       const Index at = r * width + c;
       A g = static_cast<A>(dy[at]);
-      if (y) g *= derivative(activation, static_cast<A>(y[at]));
+      if (y)
+        with_formula<A, StandardMath>(
+            activation, [&](auto formula) { g *= formula.derivative(static_cast<A>(y[at])); });
       if (dz) dz[at] = T(g);
       if (dbias) dbias[c] += g;
     }

@@ -13,27 +13,8 @@ constexpr Index block_lines = 64;
 
 Index line_width(Index c) { return c * std::max<Index>(1, line_floats / std::max<Index>(1, c)); }
 
-FRAMEFOLD_SIMD void relu(float* dz, const float* dy, const float* y, Index count, float slope) {
-  for (Index i = 0; i < count; ++i) dz[i] = y[i] > 0.0F ? dy[i] : slope * dy[i];
-}
-FRAMEFOLD_SIMD void sigmoid(float* dz, const float* dy, const float* y, Index count) {
-  for (Index i = 0; i < count; ++i) dz[i] = dy[i] * (y[i] * (1.0F - y[i]));
-}
-FRAMEFOLD_SIMD void tanh(float* dz, const float* dy, const float* y, Index count) {
-  for (Index i = 0; i < count; ++i) dz[i] = dy[i] * (1.0F - y[i] * y[i]);
-}
 FRAMEFOLD_SIMD void add(float* sum, const float* x, Index count) {
   for (Index i = 0; i < count; ++i) sum[i] += x[i];
-}
-
-void derive(Activation activation, float* dz, const float* dy, const float* y, Index count) {
-  switch (activation.kind) {
-    case Activation::relu: return relu(dz, dy, y, count, 0.0F);
-    case Activation::leaky_relu: return relu(dz, dy, y, count, activation.slope);
-    case Activation::sigmoid: return sigmoid(dz, dy, y, count);
-    case Activation::tanh: return tanh(dz, dy, y, count);
-    default: return;
-  }
 }
 
 }  // namespace
@@ -69,7 +50,7 @@ bool fast::epilogue_backward(const Stream& stream, Activation activation, Tensor
           const Index count = std::min(width, size - at);
           const float* g = dy.as<float>() + at;
           if (fused) {
-            derive(activation, dz.as<float>() + at, g, y.as<float>() + at, count);
+            fast::activate_gradient(activation, count, dz.as<float>() + at, g, y.as<float>() + at);
             g = dz.as<float>() + at;
           }
           if (dbias) add(block, g, count);

@@ -44,13 +44,15 @@ void matmul_dgrad_b(const Stream& stream, MatMul matmul, Tensor db, Workspace wo
 void matmul_wgrad(const Stream& stream, MatMul matmul, Tensor db, Workspace workspace, View dz,
                   View a);
 
-// Workspaces, in bytes, from the types of a and b; forward's also where a bias is added.
+// Workspaces, in bytes, from the types of a and b.
 Bytes matmul_forward_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
-                               const TensorType& b);
+                               const TensorType& b, bool bias);
 Bytes matmul_dgrad_a_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
                                const TensorType& b);
 Bytes matmul_dgrad_b_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
                                const TensorType& b);
+Bytes matmul_wgrad_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
+                             const TensorType& b);
 
 // c's type, or an Error that names `op`, the operand and what was expected of it.
 TensorType matmul_type(std::string_view op, MatMul matmul, const TensorType& a,
@@ -62,6 +64,7 @@ struct Product {
   Index batch = 1, m = 0, n = 0, k = 0;
   bool transpose_a = false;
   bool transpose_b = false;
+  bool bias = false;
   bool accumulate = false;
   Activation activation = Activation::none;
 };
@@ -79,7 +82,7 @@ Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DTy
 
 // oneDNN, f32, where it alone is wanted: our own kernel is the faster one.
 namespace vendor {
-#if 0
+#ifdef FRAMEFOLD_ONEDNN
 bool product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias);
 Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DType a, DType b);

@@ -19,7 +19,7 @@ void reference(const Stream& stream, const Product& p, TC* c, const TA* a, const
         for (Index k = 0; k < p.k; ++k)
           sum += static_cast<A>(ag[p.transpose_a ? k * p.m + i : i * p.k + k]) *
                  static_cast<A>(bg[p.transpose_b ? j * p.k + k : k * p.n + j]);
-        if (bias)
+        if (p.bias)
           sum += bias.dtype == DType::bf16 ? static_cast<A>(bias.as<bf16>()[j]) : bias.as<A>()[j];
         TC& out = c[row * p.n + j];
         if (p.accumulate) sum += static_cast<A>(out);
@@ -123,12 +123,16 @@ Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DTy
 
 void matmul_forward(const Stream& stream, MatMul matmul, Tensor c, Workspace workspace, View a,
                     View b, View bias) {
-  product(stream, shape_of(matmul, a.shape, b.shape), c, workspace, a, b, bias);
+  Product p = shape_of(matmul, a.shape, b.shape);
+  p.bias = static_cast<bool>(bias);
+  product(stream, p, c, workspace, a, b, bias);
 }
 
 Bytes matmul_forward_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
-                               const TensorType& b) {
-  return product_workspace(stream, shape_of(matmul, a.shape, b.shape), a.dtype, a.dtype, b.dtype);
+                               const TensorType& b, bool bias) {
+  Product p = shape_of(matmul, a.shape, b.shape);
+  p.bias = bias;
+  return product_workspace(stream, p, a.dtype, a.dtype, b.dtype);
 }
 
 void matmul_dgrad_a(const Stream& stream, MatMul matmul, Tensor da, Workspace workspace, View dz,
@@ -173,8 +177,14 @@ void matmul_wgrad(const Stream& stream, MatMul matmul, Tensor db, Workspace work
 
 Bytes matmul_dgrad_b_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
                                const TensorType& b) {
+  return product_workspace(stream, dgrad_b(shape_of(matmul, a.shape, b.shape)), b.dtype, a.dtype,
+                           a.dtype);
+}
+
+Bytes matmul_wgrad_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
+                             const TensorType& b) {
   Product p = dgrad_b(shape_of(matmul, a.shape, b.shape));
-  p.accumulate = true;  // what a weight's gradient needs suffices for both
+  p.accumulate = true;
   return product_workspace(stream, p, b.dtype, a.dtype, a.dtype);
 }
 

@@ -1,15 +1,15 @@
 // Blocked products over the register tile (after Goto and van de Geijn 2008, except that A is read
-// by broadcast and stays where it is):
+// by broadcast and mostly stays where it is). Each thread has a rectangle of C:
 //
-//   for each chunk of B [chunk_k, chunk_n], packed into panels where several rows of tiles read it
-//     on each thread's rectangle of C:
-//       for depth_block of k, for block_panels of n (B's block in the second-level cache)
-//         for a tile's rows of m (A's rows in the first-level cache), for panels of n: the tile
+//   for block_n columns, for block_k of k: B's block, packed, fits the second-level cache
+//     for a tile's rows of A, which fit the first-level cache
+//       for a tile's columns: the tile
 //
-// A short, wide product with B stored transposed is computed as C^T = B^T A^T: B's rows are then
+// A short product with a large B stored transposed is computed as C^T = B^T A^T: B's rows are then
 // read in place, and the small A is packed instead.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "kernels/matmul.h"
 #include "kernels/microkernel.h"
@@ -18,15 +18,20 @@
 namespace framefold {
 namespace {
 
-constexpr Index depth_block = 384;
-constexpr Index block_floats = Index{1} << 17;  // 512 KiB of B
-constexpr Index chunk_floats = Index{1} << 20;  // 4 MiB of packed B
-constexpr double least_flops = 4e5;             // below that, a thread costs more than it brings
+constexpr double least_flops = 4e5;  // below that, a thread costs more than it brings
+constexpr Index copied_tiles = 8;    // of A at once
+constexpr Index copy_pad = 16;       // floats between copied rows, against a stride of whole pages
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
+// Steps of at most `most`, all of nearly the same length.
+Index even_step(Index count, Index most) {
+  return std::max<Index>(1, ceil_div(count, std::max<Index>(1, ceil_div(count, most))));
+}
+
 struct Range {
   Index begin, end;
+  Index size() const { return end - begin; }
 };
 
 // Part `part` of `parts` of [0, count), in whole tiles.
@@ -38,32 +43,32 @@ Range share(Index count, Index tile, Index part, Index parts) {
 
 // How one product of the batch is computed: a function of the shape and the threads alone.
 struct Plan {
-  bool by_item = false;                      // threads take whole products of the batch
-  bool swapped = false;                      // as C^T
-  bool packs = false;                        // B goes through panels
-  bool copies = false;                       // A's rows go through a buffer
+  bool by_item = false;  // threads take whole products of the batch
+  bool swapped = false;  // as C^T, which is transposed in the end
+  bool packs = false;    // B goes through panels
+  bool copies = false;   // A's rows go through a buffer
+  bool short_m = false;  // B is read once, in place: its columns in the outer loop
   Index grid_m = 1, grid_n = 1, grid_k = 1;  // threads over C and over K
-  Index chunk_k = 0, chunk_n = 0;
-  Index packed = 0, copied = 0,
-        partial = 0;  // floats: B's panels, a thread's rows, sums of K's parts
+  Index block_k = 1, block_n = 1;
+  Index packed = 0, copied = 0;       // floats of a thread's panels and rows
+  Index partial = 0, transposed = 0;  // floats of the sums of K's later parts, and of C^T
 
   Index threads() const { return grid_m * grid_n * grid_k; }
-  Index floats() const { return packed + threads() * copied + partial; }
+  Index floats() const { return threads() * (packed + copied) + partial + transposed; }
 };
 
-// The split of `threads` over tiles whose largest part is smallest; k only where tiles run out.
-void split(Plan& plan, Index threads, Index tiles_m, Index tiles_n, Index k, bool may_split_k) {
+// The grid whose largest part is smallest; K is cut only where tiles run out.
+void split(Plan& plan, Index threads, Index tiles_m, Index tiles_n, Index k) {
   double best = 0;
   for (Index gm = 1; gm <= threads; ++gm)
     for (Index gn = 1; gm * gn <= threads; ++gn) {
-      const Index room =
-          may_split_k ? std::min(threads / (gm * gn), ceil_div(k, 4 * depth_block)) : 1;
-      const Index gk = tiles_m * tiles_n < 2 * threads ? std::max<Index>(1, room) : 1;
+      const bool scarce = tiles_m * tiles_n < 4 * threads;
+      const Index gk = scarce ? std::clamp<Index>(k / 2048, 1, threads / (gm * gn)) : 1;
       const double part = static_cast<double>(ceil_div(tiles_m, gm) * ceil_div(tiles_n, gn)) /
                           static_cast<double>(gk);
-      // Rows of tiles share B's packed panels, so among equals more parts of m.
+      // Among equals: parts of n, each with a B of its own; then parts of m; then of k.
       const double cost =
-          part * (1 + 1e-3 * static_cast<double>(gn) + 1e-2 * static_cast<double>(gk));
+          part * (1 + 1e-3 * static_cast<double>(gm) + 1e-2 * static_cast<double>(gk));
       if (best > 0 && cost >= best) continue;
       best = cost;
       plan.grid_m = gm;
@@ -75,37 +80,36 @@ void split(Plan& plan, Index threads, Index tiles_m, Index tiles_n, Index k, boo
 Plan plan_for(const Stream& stream, const Product& p) {
   const MicroKernel& kernel = micro_kernel();
   Plan plan;
-  const double flops =
-      2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  const auto useful =
-      static_cast<Index>(std::min(1.0 + flops * static_cast<double>(p.batch) / least_flops, 1e9));
-  Index threads = std::min<Index>(stream.threads, useful);
+  const auto real = [](Index value) { return static_cast<double>(value); };
+  const double flops = 2 * real(p.m) * real(p.n) * real(p.k);
+  const double useful = std::min(1 + flops * real(p.batch) / least_flops, real(stream.threads));
+  auto threads = static_cast<Index>(useful);
   plan.by_item = threads > 1 && p.batch > 1 &&
                  (p.batch % threads == 0 || p.batch >= 4 * threads || flops < 2 * least_flops);
   if (plan.by_item) threads = 1;
 
-  plan.swapped = p.transpose_b && p.m <= 2 * kernel.cols;
+  // What is written across or packed, against packing all of B.
+  plan.swapped =
+      p.transpose_b && real(p.m) * (real(p.n) + real(threads * p.k)) < 0.5 * real(p.n) * real(p.k);
   const Index m = plan.swapped ? p.n : p.m;
   const Index n = plan.swapped ? p.m : p.n;
-  const Index tiles_m = ceil_div(m, kernel.rows);
-  const Index panels = panel_count(n);
+  const bool a_by_rows = plan.swapped || !p.transpose_a;
   const bool b_by_rows = plan.swapped ? p.transpose_a : !p.transpose_b;
-  plan.packs = !b_by_rows || (m > 4 * kernel.rows && n > 4 * kernel.cols);
-  split(plan, threads, tiles_m, panels, p.k, !plan.packs && !plan.swapped);
+  split(plan, threads, ceil_div(m, kernel.rows), panel_count(n), p.k);
 
-  plan.chunk_n = n;
-  plan.chunk_k = std::max<Index>(1, p.k);
-  if (plan.packs && !plan.swapped) {
-    plan.chunk_n = std::min(n, chunk_floats / depth_block / kernel.cols * kernel.cols);
-    const Index fit = std::max(depth_block, chunk_floats / std::max<Index>(1, plan.chunk_n));
-    plan.chunk_k = ceil_div(plan.chunk_k, ceil_div(plan.chunk_k, fit));
-  }
-  if (plan.packs) plan.packed = packed_size(plan.chunk_k, plan.chunk_n);
-  const bool a_by_columns = !plan.swapped && p.transpose_a;
-  const Index stride = a_by_columns ? p.m : p.k;
-  plan.copies = !plan.swapped && panels / plan.grid_n >= 3 && stride % 512 == 0;
-  if (plan.copies) plan.copied = kernel.rows * (depth_block + 16);
-  if (plan.grid_k > 1) plan.partial = (plan.grid_k - 1) * p.m * p.n;
+  const Index rows = ceil_div(m, plan.grid_m);
+  const Index cols = ceil_div(n, plan.grid_n);
+  plan.packs = !b_by_rows || (rows > 4 * kernel.rows && n > 4 * kernel.cols);
+  plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
+  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 128 : 512);
+  plan.block_n = plan.short_m ? 1024 : 512;
+  if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
+  const Index stride = a_by_rows ? p.k : p.m;
+  const bool reused = std::min(cols, plan.block_n) >= 3 * kernel.cols;
+  plan.copies = !plan.short_m && reused && (a_by_rows ? stride % 512 == 0 : stride > 64);
+  if (plan.copies) plan.copied = copied_tiles * kernel.rows * (plan.block_k + copy_pad);
+  if (plan.grid_k > 1) plan.partial = (plan.grid_k - 1) * m * n;
+  if (plan.swapped) plan.transposed = m * n;
   return plan;
 }
 
@@ -124,178 +128,173 @@ struct Operands {
   Activation activation;
 };
 
-struct Scratch {
-  float* packed;
-  float* copied;
-  float* partial;
-};
-
 using Rows = std::array<const float*, micro_rows_max>;
 
-// Rows i ... of A from k on, as pointers; returns the step from one k to the next.
-Index rows_of(const Operands& o, Index i, Index count, Index k, Rows& rows) {
-  for (Index r = 0; r < count; ++r)
-    rows[static_cast<std::size_t>(r)] = o.a + (i + r) * o.a_row + k * o.a_col;
-  return o.a_col;
-}
+// A thread's rows of C in tiles of nearly the same height.
+struct Tiles {
+  Range rows;
+  Index count;
 
-// The same through a buffer, where the stride would make the rows evict one another.
-Index copy_rows(const Operands& o, Index i, Index count, Index k, Index depth, float* buffer,
-                Rows& rows) {
+  Tiles(Range given, Index most) : rows(given), count(ceil_div(given.size(), most)) {}
+  Index begin(Index tile) const { return rows.begin + rows.size() * tile / count; }
+  Index height(Index tile) const { return begin(tile + 1) - begin(tile); }
+};
+
+// Copies the rows of some tiles, `most` rows of depth + copy_pad floats apiece, so that they
+// neither evict one another (rows a multiple of a page apart) nor are gathered again for every
+// panel.
+void copy_tiles(const Operands& o, const Tiles& tiles, Range some, Index k, Index depth,
+                float* buffer) {
+  const Index tile_floats = micro_kernel().rows * (depth + copy_pad);
   if (o.a_col == 1) {
-    constexpr Index stride = depth_block + 16;
-    for (Index r = 0; r < count; ++r) {
-      const float* from = o.a + (i + r) * o.a_row + k;
-      float* to = buffer + r * stride;
-      std::copy(from, from + depth, to);
-      rows[static_cast<std::size_t>(r)] = to;
-    }
-    return 1;
+    for (Index tile = some.begin; tile < some.end; ++tile)
+      for (Index r = 0; r < tiles.height(tile); ++r) {
+        const float* from = o.a + (tiles.begin(tile) + r) * o.a_row + k;
+        std::copy(from, from + depth,
+                  buffer + (tile - some.begin) * tile_floats + r * (depth + copy_pad));
+      }
+    return;
   }
   for (Index d = 0; d < depth; ++d) {
-    const float* from = o.a + (k + d) * o.a_col + i;
-    for (Index r = 0; r < count; ++r) buffer[d * count + r] = from[r];
-  }
-  for (Index r = 0; r < count; ++r) rows[static_cast<std::size_t>(r)] = buffer + r;
-  return count;
-}
-
-// The rectangle rows x cols of C over k, with B in panels (packed, from k.begin on) or in place.
-// C is added to where k.begin > 0; the activation follows once k.end is all of it.
-void compute(const Operands& o, bool copies, const float* packed, Index first_col, Range rows,
-             Range cols, Range k, bool accumulate, bool last, float* copied) {
-  const MicroKernel& kernel = micro_kernel();
-  const Index blocks = std::max<Index>(1, ceil_div(k.end - k.begin, depth_block));
-  const Index step = std::max<Index>(1, ceil_div(k.end - k.begin, blocks));
-  const Index wide = std::max<Index>(kernel.cols, block_floats / step / kernel.cols * kernel.cols);
-  Rows a;
-  for (Index block = 0; block < blocks; ++block) {
-    const Index kb = std::min(k.end, k.begin + block * step);
-    const Index depth = std::min(k.end, kb + step) - kb;
-    const bool adds = accumulate || block > 0;
-    const bool ends = last && block + 1 == blocks;
-    for (Index n0 = cols.begin; n0 < cols.end; n0 += wide) {
-      const Index n1 = std::min(cols.end, n0 + wide);
-      for (Index i = rows.begin; i < rows.end; i += kernel.rows) {
-        const Index count = std::min<Index>(kernel.rows, rows.end - i);
-        const Index a_step =
-            copies ? copy_rows(o, i, count, kb, depth, copied, a) : rows_of(o, i, count, kb, a);
-        for (Index n = n0; n < n1; n += kernel.cols) {
-          const Index width = std::min<Index>(kernel.cols, n1 - n);
-          const float* b =
-              packed ? packed + (n - first_col) * (k.end - k.begin) + (kb - k.begin) * kernel.cols
-                     : o.b + kb * o.ldb + n;
-          float* c = o.c + i * o.ldc + n;
-          kernel.run(static_cast<int>(count), static_cast<int>(width),
-                     {.a = a.data(),
-                      .b = &b,
-                      .depth = depth,
-                      .a_step = a_step,
-                      .b_step = packed ? kernel.cols : o.ldb,
-                      .c = c,
-                      .ldc = o.ldc,
-                      .bias = o.bias && !adds ? o.bias + n : nullptr,
-                      .accumulate = adds});
-          if (ends && o.activation.kind != Activation::none)
-            activate_tile(o.activation, c, o.ldc, count, width);
-        }
-      }
+    const float* from = o.a + (k + d) * o.a_col + tiles.begin(some.begin);
+    for (Index tile = some.begin; tile < some.end; ++tile) {
+      const Index height = tiles.height(tile);
+      float* to = buffer + (tile - some.begin) * tile_floats + d * height;
+      __builtin_prefetch(from + 16 * o.a_col);
+      Index r = 0;
+      for (; r + 4 <= height; r += 4) std::memcpy(to + r, from + r, 4 * sizeof(float));
+      for (; r < height; ++r) to[r] = from[r];
+      from += height;
     }
   }
 }
 
-// Rows of a tile of C^T, B's packed panels being op(A)'s: each tile is finished in a buffer, then
-// written across.
-void compute_swapped(const Operands& o, const float* packed, Range rows) {
+// One thread's rectangle of C over k. `adds`: to what stands in C; `ends`: the activation follows.
+void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range depths, bool adds,
+             bool ends, float* packed, float* copied) {
   const MicroKernel& kernel = micro_kernel();
-  alignas(64) std::array<float, micro_rows_max * micro_cols_max> tile;
-  Rows a;
-  for (Index i = rows.begin; i < rows.end; i += kernel.rows) {
-    const Index count = std::min<Index>(kernel.rows, rows.end - i);
-    rows_of(o, i, count, 0, a);
-    for (Index n = 0; n < o.n; n += kernel.cols) {
-      const Index width = std::min<Index>(kernel.cols, o.n - n);
-      const float* b = packed ? packed + n * o.k : o.b + n;
-      kernel.run(static_cast<int>(count), static_cast<int>(width),
-                 {.a = a.data(),
-                  .b = &b,
-                  .depth = o.k,
-                  .a_step = o.a_col,
-                  .b_step = packed ? kernel.cols : o.ldb,
-                  .c = tile.data(),
-                  .ldc = micro_cols_max});
-      for (Index j = 0; j < width; ++j) {
-        float* c = o.c + (n + j) * o.ldc + i;
-        for (Index r = 0; r < count; ++r) {
-          const float sum = tile[static_cast<std::size_t>(r * micro_cols_max + j)] +
-                            (o.bias ? o.bias[i + r] : 0.0F);
-          c[r] = o.accumulate ? c[r] + sum : sum;
+  const Tiles tiles(rows, kernel.rows);
+  for (Index n0 = cols.begin; n0 < cols.end; n0 += plan.block_n) {
+    const Index n1 = std::min(cols.end, n0 + plan.block_n);
+    Index k = depths.begin;
+    do {
+      const Index depth = std::min(depths.end - k, plan.block_k);
+      const bool first = k == depths.begin;
+      const bool last = k + depth == depths.end;
+      const float* b = o.b_transposed ? o.b + n0 * o.ldb + k : o.b + k * o.ldb + n0;
+      if (plan.packs)
+        pack_panels(packed, b, o.ldb, o.b_transposed, depth, n1 - n0, 0, panel_count(n1 - n0));
+
+      Rows a;
+      Index a_step = o.a_col;
+      const auto aim = [&](Index tile) {
+        for (Index r = 0; r < tiles.height(tile); ++r)
+          a[static_cast<std::size_t>(r)] = o.a + (tiles.begin(tile) + r) * o.a_row + k * o.a_col;
+      };
+      const auto aim_at_copy = [&](Index tile) {
+        const float* from = copied + tile % copied_tiles * kernel.rows * (depth + copy_pad);
+        a_step = o.a_col == 1 ? 1 : tiles.height(tile);
+        for (Index r = 0; r < tiles.height(tile); ++r)
+          a[static_cast<std::size_t>(r)] = from + r * (o.a_col == 1 ? depth + copy_pad : 1);
+      };
+      const auto run = [&](Index tile, Index n) {
+        const float* panel = plan.packs ? packed + (n - n0) * depth : b + (n - n0);
+        kernel.run(static_cast<int>(tiles.height(tile)),
+                   static_cast<int>(std::min<Index>(kernel.cols, n1 - n)),
+                   {.a = a.data(),
+                    .b = &panel,
+                    .depth = depth,
+                    .a_step = a_step,
+                    .b_step = plan.packs ? kernel.cols : o.ldb,
+                    .c = o.c + tiles.begin(tile) * o.ldc + n,
+                    .ldc = o.ldc,
+                    .bias = o.bias && first ? o.bias + n : nullptr,
+                    .accumulate = adds || !first});
+      };
+      const auto finish = [&](Range done) {
+        if (last && ends)
+          activate_tile(o.activation, o.c + done.begin * o.ldc + n0, o.ldc, done.size(), n1 - n0);
+      };
+
+      if (plan.short_m) {
+        for (Index n = n0; n < n1; n += kernel.cols)
+          for (Index tile = 0; tile < tiles.count; ++tile) {
+            aim(tile);
+            run(tile, n);
+          }
+        finish(rows);
+      } else {
+        for (Index tile = 0; tile < tiles.count; ++tile) {
+          if (plan.copies && tile % copied_tiles == 0)
+            copy_tiles(o, tiles, {tile, std::min(tiles.count, tile + copied_tiles)}, k, depth,
+                       copied);
+          if (plan.copies)
+            aim_at_copy(tile);
+          else
+            aim(tile);
+          for (Index n = n0; n < n1; n += kernel.cols) run(tile, n);
+          finish({tiles.begin(tile), tiles.begin(tile + 1)});
         }
-        activate_tile(o.activation, c, o.ldc, 1, count);
+      }
+      k += depth;
+    } while (k < depths.end);
+  }
+}
+
+// C = activation(T^T + bias) or, adding, C + that.
+void write_across(Stream stream, const Operands& o, const float* t) {
+  parallel_for(stream, o.n, 1 + 16384 / o.m, [&](Index begin, Index end) {
+    for (Index j = begin; j < end; ++j) {
+      float* c = o.c + j * o.m;
+      for (Index i = 0; i < o.m; ++i) {
+        const float sum = t[i * o.n + j] + (o.bias ? o.bias[i] : 0.0F);
+        c[i] = o.accumulate ? c[i] + sum : sum;
       }
     }
-  }
+    activate_tile(o.activation, o.c + begin * o.m, o.m, end - begin, o.m);
+  });
 }
 
 // One product of the batch on plan.threads() threads.
-void run_item(Stream stream, const Plan& plan, const Operands& o, const Scratch& scratch) {
+void run_item(Stream stream, const Plan& plan, const Operands& given, float* memory) {
   const MicroKernel& kernel = micro_kernel();
-  const auto threads = plan.threads();
+  const Index threads = plan.threads();
   stream.threads = static_cast<int>(threads);
-  const auto pack = [&](Range k, Range n) {
-    parallel_for(stream, panel_count(n.end - n.begin), 1, [&](Index first, Index last) {
-      const float* b =
-          o.b_transposed ? o.b + n.begin * o.ldb + k.begin : o.b + k.begin * o.ldb + n.begin;
-      pack_panels(scratch.packed, b, o.ldb, o.b_transposed, k.end - k.begin, n.end - n.begin, first,
-                  last);
-    });
-  };
+  float* partial = memory + threads * (plan.packed + plan.copied);
+  Operands o = given;
   if (plan.swapped) {
-    if (plan.packs) pack({0, o.k}, {0, o.n});
-    parallel_for(stream, threads, 1, [&](Index first, Index last) {
-      for (Index part = first; part < last; ++part)
-        compute_swapped(o, plan.packs ? scratch.packed : nullptr,
-                        share(o.m, kernel.rows, part, threads));
-    });
-    return;
+    o.c = partial + plan.partial;
+    o.ldc = o.n;
+    o.bias = nullptr;
+    o.accumulate = false;
+    o.activation = Activation::none;
   }
-
-  const bool parts_of_k = plan.grid_k > 1;
-  for (Index n0 = 0; n0 < o.n; n0 += plan.chunk_n)
-    for (Index k0 = 0; k0 == 0 || k0 < o.k; k0 += plan.chunk_k) {
-      const Range n{n0, std::min(o.n, n0 + plan.chunk_n)};
-      const Range k{k0, std::min(o.k, k0 + plan.chunk_k)};
-      if (plan.packs) pack(k, n);
-      parallel_for(stream, threads, 1, [&](Index first, Index last) {
-        for (Index part = first; part < last; ++part) {
-          const Index part_k = part / (plan.grid_m * plan.grid_n);
-          const Index part_m = part / plan.grid_n % plan.grid_m;
-          const Range rows = share(o.m, kernel.rows, part_m, plan.grid_m);
-          Range cols = share(n.end - n.begin, kernel.cols, part % plan.grid_n, plan.grid_n);
-          cols = {n.begin + cols.begin, n.begin + cols.end};
-          Operands own = o;
-          Range depth = k;
-          if (parts_of_k) depth = share(o.k, 1, part_k, plan.grid_k);
-          if (part_k > 0) {
-            own.c = scratch.partial + (part_k - 1) * o.m * o.n;
-            own.ldc = o.n;
-            own.bias = nullptr;
-          }
-          compute(own, plan.copies, plan.packs ? scratch.packed : nullptr, n.begin, rows, cols,
-                  depth, part_k == 0 && (o.accumulate || k.begin > 0), k.end == o.k && !parts_of_k,
-                  scratch.copied + part * plan.copied);
-        }
-      });
+  parallel_for(stream, threads, 1, [&](Index first, Index last) {
+    for (Index part = first; part < last; ++part) {
+      const Index part_k = part / (plan.grid_m * plan.grid_n);
+      Operands own = o;
+      if (part_k > 0) {
+        own.c = partial + (part_k - 1) * o.m * o.n;
+        own.ldc = o.n;
+        own.bias = nullptr;
+      }
+      float* packed = memory + part * (plan.packed + plan.copied);
+      compute(plan, own, share(o.m, kernel.rows, part / plan.grid_n % plan.grid_m, plan.grid_m),
+              share(o.n, kernel.cols, part % plan.grid_n, plan.grid_n),
+              share(o.k, 1, part_k, plan.grid_k), o.accumulate && part_k == 0, plan.grid_k == 1,
+              packed, packed + plan.packed);
     }
-  if (!parts_of_k) return;
-  parallel_for(stream, o.m, 1 + 16384 / o.n, [&](Index first, Index last) {
-    for (Index part = 0; part + 1 < plan.grid_k; ++part) {
-      const float* from = scratch.partial + part * o.m * o.n;
-      for (Index i = first; i < last; ++i)
-        for (Index j = 0; j < o.n; ++j) o.c[i * o.ldc + j] += from[i * o.n + j];
-    }
-    activate_tile(o.activation, o.c + first * o.ldc, o.ldc, last - first, o.n);
   });
+  if (plan.grid_k > 1)
+    parallel_for(stream, o.m, 1 + 16384 / o.n, [&](Index first, Index last) {
+      for (Index part = 0; part + 1 < plan.grid_k; ++part) {
+        const float* from = partial + part * o.m * o.n;
+        for (Index i = first; i < last; ++i)
+          for (Index j = 0; j < o.n; ++j) o.c[i * o.ldc + j] += from[i * o.n + j];
+      }
+      activate_tile(o.activation, o.c + first * o.ldc, o.ldc, last - first, o.n);
+    });
+  if (plan.swapped) write_across(stream, given, o.c);
 }
 
 Operands operands_of(const Product& p, bool swapped, float* c, const float* a, const float* b,
@@ -326,18 +325,13 @@ void run(const Stream& stream, const Product& p, float* c, Workspace workspace, 
   const Plan plan = plan_for(stream, p);
   const Index parts = plan.by_item ? std::min<Index>(stream.threads, p.batch) : 1;
   float* memory = workspace.take<float>(parts * plan.floats());
-  const auto items = [&](Range range, float* scratch) {
-    const Scratch own{scratch, scratch + plan.packed,
-                      scratch + plan.packed + plan.threads() * plan.copied};
-    for (Index g = range.begin; g < range.end; ++g)
-      run_item(stream, plan,
-               operands_of(p, plan.swapped, c + g * p.m * p.n, a + g * p.m * p.k, b + g * p.k * p.n,
-                           bias),
-               own);
-  };
   parallel_for(stream, parts, 1, [&](Index first, Index last) {
     for (Index part = first; part < last; ++part)
-      items({p.batch * part / parts, p.batch * (part + 1) / parts}, memory + part * plan.floats());
+      for (Index g = p.batch * part / parts; g < p.batch * (part + 1) / parts; ++g)
+        run_item(stream, plan,
+                 operands_of(p, plan.swapped, c + g * p.m * p.n, a + g * p.m * p.k,
+                             b + g * p.k * p.n, bias),
+                 memory + part * plan.floats());
   });
 }
 
@@ -358,7 +352,7 @@ const float* widened(const Stream& stream, Workspace& workspace, View x) {
 }  // namespace
 
 Bytes fast::product_workspace(const Stream& stream, const Product& p, DType c, DType a, DType b) {
-  if (c == DType::f64) return 0;
+  if (!stream.wants(Path::native) || c == DType::f64) return 0;
   const Plan plan = plan_for(stream, p);
   const Index parts = plan.by_item ? std::min<Index>(stream.threads, p.batch) : 1;
   Bytes bytes = Workspace::padded(static_cast<Bytes>(parts * plan.floats()) * sizeof(float));

@@ -77,8 +77,7 @@ Index packed_size(Index depth, Index cols);  // in floats
 void pack_panels(float* packed, const float* b, Index ldb, bool transposed, Index depth, Index cols,
                  Index first, Index last);
 
-// y = activation(y) in place on a tile of C while it is in the cache. Only activations whose
-// derivative comes from the output.
+// y = activation(y) in place on rows of C while they are in the cache.
 void activate_tile(Activation activation, float* c, Index ldc, Index rows, Index cols);
 
 }  // namespace framefold

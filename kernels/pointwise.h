@@ -26,6 +26,10 @@ struct StandardMath {
     return std::tanh(x);
   }
   template <class T>
+  static T sigmoid(T x) {
+    return 1 / (1 + std::exp(-x));
+  }
+  template <class T>
   static T erf(T x) {
     return std::erf(x);
   }
@@ -34,6 +38,7 @@ struct VectorMath {
   FRAMEFOLD_INLINE static float exp(float x) { return simd::exp(x); }
   FRAMEFOLD_INLINE static float log1p(float x) { return simd::log(1 + x); }
   FRAMEFOLD_INLINE static float tanh(float x) { return simd::tanh(x); }
+  FRAMEFOLD_INLINE static float sigmoid(float x) { return simd::sigmoid(x); }
   FRAMEFOLD_INLINE static float erf(float x) { return simd::erf(x); }
 };
 

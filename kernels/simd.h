@@ -24,6 +24,17 @@
 
 namespace framefold::simd {
 
+// e^r for |r| <= ln(2) / 2 (Cephes).
+FRAMEFOLD_INLINE float exp_polynomial(float r) {
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  return p * r * r + r + 1.0F;
+}
+
 // e^x by Cody and Waite's reduction and a polynomial (Cephes); relative error below 2e-7.
 // Results below the smallest normal number are 0, above the largest they are infinity.
 FRAMEFOLD_INLINE float exp(float x) {
@@ -33,13 +44,7 @@ FRAMEFOLD_INLINE float exp(float x) {
   const float n = shifted - 12582912.0F;
   float r = clamped - n * 0.693359375F;
   r -= n * -2.12194440e-4F;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
+  const float p = exp_polynomial(r);
   // 2^n in two halves, so that n = 128 does not overflow on the way.
   const auto whole = static_cast<std::int32_t>(n);
   const std::int32_t half = whole >> 1;
@@ -71,12 +76,27 @@ FRAMEFOLD_INLINE float log(float x) {
   return m + y + e * 0.693359375F;
 }
 
-FRAMEFOLD_INLINE float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
+// e^x for -87 <= x <= 88 or NaN at half the cost; infinity from 88.4 to 89.
+FRAMEFOLD_INLINE float exp_bounded(float x) {
+  constexpr float log2e = 1.44269504F;
+  const float shifted = x * log2e + 12582912.0F;  // its low bits hold n
+  const float n = shifted - 12582912.0F;
+  float r = x - n * 0.693359375F;
+  r -= n * -2.12194440e-4F;
+  const float scale = std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << 23) +
+                                           std::bit_cast<std::uint32_t>(1.0F));
+  return exp_polynomial(r) * scale;
+}
+
+FRAMEFOLD_INLINE float sigmoid(float x) {
+  const float clamped = x < -89.0F ? -89.0F : (x > 87.0F ? 87.0F : x);
+  return 1.0F / (1.0F + exp_bounded(-clamped));
+}
 
 // tanh(x): an odd polynomial near 0, where 1 - 2 / (e^2x + 1) would lose digits.
 FRAMEFOLD_INLINE float tanh(float x) {
   const float a = std::fabs(x);
-  const float far = 1.0F - 2.0F / (exp(2.0F * a) + 1.0F);
+  const float far = 1.0F - 2.0F / (exp_bounded(a > 10.0F ? 20.0F : 2.0F * a) + 1.0F);
   const float s = x * x;
   float p = -5.70498872745e-3F;
   p = p * s + 2.06390887954e-2F;
