@@ -4,7 +4,7 @@ file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp)
 if(bench_sources)
   add_executable(framefold-bench ${bench_sources})
   target_link_libraries(framefold-bench PRIVATE
-    framefold_engine framefold_kernels benchmark::benchmark)
+    framefold_models framefold_engine framefold_kernels benchmark::benchmark)
   if(FRAMEFOLD_CUDA)
     target_sources(framefold-bench PRIVATE bench/roof_cuda.cu)
     target_compile_definitions(framefold-bench PRIVATE FRAMEFOLD_CUDA)
