@@ -12,6 +12,7 @@
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/pixels.h"
+#include "kernels/pool3d.h"
 #include "kernels/reduce.h"
 
 namespace framefold {
@@ -64,5 +65,8 @@ Value bce_with_logits(Graph& g, Value x, Value target,
 Value cross_entropy(Graph& g, Value x, Value target);  // over the last axis
 Value gaussian_kl(Graph& g, Value mu, Value logvar,
                   LossReduction reduction = LossReduction::batch_mean);
+// Pooling and sampling
+Value max_pool3d(Graph& g, Value x, const Pool3d& pool);
+Value mean_pool3d(Graph& g, Value x, const Pool3d& pool);
 
 }  // namespace framefold

@@ -19,6 +19,8 @@ std::span<const OpInfo> registered_ops() {
       {"group_norm", "group normalisation: each sample's groups of channels"},
       {"layer_norm", "layer normalisation over the last axis"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
+      {"max_pool3d", "maxima of windows in time and space"},
+      {"mean_pool3d", "means of windows in time and space"},
       {"multiply", "product of two tensors, element by element"},
       {"noise", "Gaussian noise while training, clipped"},
       {"permute", "axes in another order"},

@@ -27,8 +27,6 @@
 
 namespace framefold {
 
-using Extents = std::array<Index, 3>;  // by axis T, H, W
-
 struct Conv3d {
   Extents stride{1, 1, 1};
   Extents padding{0, 0, 0};

@@ -16,6 +16,7 @@ namespace framefold {
 
 using Index = std::int64_t;
 using Bytes = std::size_t;
+using Extents = std::array<Index, 3>;  // by axis T, H, W
 
 // bfloat16: the upper half of an f32. Conversion rounds to nearest, ties to even; NaN stays NaN.
 struct bf16 {
