@@ -4,8 +4,8 @@
 
 #include "engine/graph.h"
 #include "kernels/activation.h"
-#include "kernels/conv_transpose3d.h"
 #include "kernels/batch_norm.h"
+#include "kernels/conv_transpose3d.h"
 #include "kernels/group_norm.h"
 #include "kernels/layer_norm.h"
 #include "kernels/loss.h"
@@ -14,6 +14,7 @@
 #include "kernels/pixels.h"
 #include "kernels/pool3d.h"
 #include "kernels/reduce.h"
+#include "kernels/upsample3d.h"
 
 namespace framefold {
 
@@ -47,8 +48,8 @@ Value conv3d(Graph& g, Value x, Value weight, Value bias = {}, const Conv3d& con
 Value conv_transpose3d(Graph& g, Value x, Value weight, Value bias = {},
                        const ConvTranspose3d& conv = {});
 
-// Normalisation. Batch statistics and their running means in a graph for training, the running means
-// in one for evaluation.
+// Normalisation. Batch statistics and their running means in a graph for training, the running
+// means in one for evaluation.
 Value batch_norm(Graph& g, Value x, Value gamma, Value beta, Value running_mean, Value running_var,
                  BatchNorm norm = {});
 Value group_norm(Graph& g, Value x, Value gamma, Value beta, GroupNorm norm);
@@ -68,5 +69,6 @@ Value gaussian_kl(Graph& g, Value mu, Value logvar,
 // Pooling and sampling
 Value max_pool3d(Graph& g, Value x, const Pool3d& pool);
 Value mean_pool3d(Graph& g, Value x, const Pool3d& pool);
+Value upsample3d(Graph& g, Value x, const Extents& size, Upsampling kind);
 
 }  // namespace framefold

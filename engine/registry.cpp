@@ -32,6 +32,7 @@ std::span<const OpInfo> registered_ops() {
       {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},
       {"softmax", "softmax over the last axis"},
+      {"upsample3d", "resampling in time and space, nearest or trilinear"},
   });
   return ops;
 }
