@@ -12,6 +12,9 @@
 #include "bench/bench.h"
 #include "kernels/microkernel.h"
 #include "kernels/stream.h"
+#if defined(FRAMEFOLD_CUDA)
+#include "bench/roof_cuda.h"
+#endif
 
 namespace framefold::bench {
 namespace {
@@ -67,6 +70,19 @@ double copy_gigabytes(int threads) {
   return 2e-9 * static_cast<double>(bytes) / seconds;
 }
 
+void add_device_context() {
+#if defined(FRAMEFOLD_CUDA)
+  std::string why_none;
+  const std::vector<DeviceRoof> roofs = device_roofs(why_none);
+  if (roofs.empty()) benchmark::AddCustomContext("gpu", "none: " + why_none);
+  for (std::size_t i = 0; i < roofs.size(); ++i)
+    benchmark::AddCustomContext(
+        text("gpu_", i),
+        text(roofs[i].name, ", copy ", static_cast<int>(1e-9 * roofs[i].copy_bytes_per_second),
+             " GB/s, f32 ", static_cast<int>(1e-9 * roofs[i].fma_flops_per_second), " GFLOP/s"));
+#endif
+}
+
 }  // namespace
 
 int threads() {
@@ -89,6 +105,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("copy_gb_per_s", number(bench::copy_gigabytes(1)) +
                                                    " on one thread, " +
                                                    number(bench::copy_gigabytes(all)) + " on all");
+  bench::add_device_context();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;
