@@ -277,7 +277,7 @@ TEST(NumericFault, NamesTheOperationItsInputsAndTheSamples) {
     const std::string message = error.what();
     EXPECT_EQ(error.code(), ErrorCode::numeric);
     for (const char* part : {"step 3: the loss is", "that of noise",
-                             "input 0 [4, 1, 1, 1, 6]: 0 NaN and 1 infinite of 24"})
+                             "input 0 [4, 1, 1, 1, 6]: 1 NaN and 0 infinite of 24"})
       EXPECT_NE(message.find(part), std::string::npos) << message;
     for (const std::string& name : run.source.names())
       EXPECT_NE(message.find(name), std::string::npos) << message;

@@ -1,5 +1,5 @@
-// A run small enough for hundreds of steps a second, with all that makes runs hard to repeat:
-// random operations, running statistics, random reading, epochs that end within a run.
+// A run small enough for thousands of steps a second, with all that makes runs hard to repeat:
+// noise, dropout, running statistics, random reading, epochs that end within a run.
 #pragma once
 
 #include <filesystem>
@@ -26,7 +26,7 @@ class TinyData final : public Dataset {
   void do_read(Index index, Random random, Tensor clip) const override;
 };
 
-// Batches of four: six an epoch. Where spoilt, the batch's first number is infinite.
+// Batches of four: six an epoch. Where spoilt, the batch's first number is none (NaN).
 class TinySource final : public BatchSource {
  public:
   TinySource(std::uint64_t seed, int workers);
