@@ -3,20 +3,25 @@
 #include <array>
 
 #include "kernels/nearest.h"
+#include "models/conv2d.h"
 #include "models/conv3d.h"
 #include "models/dense.h"
 #include "models/layers.h"
+#include "models/residual3d.h"
 
 namespace framefold {
 
 std::span<const ModelInfo> models() {
   static constexpr auto all = std::to_array<ModelInfo>({
+      {"conv2d", "2-D convolutional autoencoder with pooling (Chollet 2016)", conv2d_autoencoder},
       {"conv3d", "3-D convolutional video autoencoder, strided (after Tran et al. 2015)",
        conv3d_autoencoder},
       {"dense",
        "fully connected autoencoder: plain, bottleneck or deep (Hinton and Salakhutdinov "
        "2006)",
        dense_autoencoder},
+      {"residual3d", "deep residual 3-D video autoencoder (after He et al. 2016)",
+       residual3d_autoencoder},
   });
   return all;
 }

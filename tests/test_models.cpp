@@ -92,8 +92,16 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{{.name = "dense", .clip = {1, 8, 8, 1}, .widths = {16}, .loss = "bce"}, 8},
         Case{{.name = "dense", .clip = {2, 8, 8, 1}, .widths = {32, 16}, .loss = "mse"}, 8},
+        Case{{.name = "conv2d", .clip = {1, 14, 14, 1}, .widths = {16, 8}, .loss = "bce"}, 8},
+        Case{{.name = "conv2d", .clip = {2, 9, 7, 3}, .widths = {8}, .loss = "l1"}, 4},
         Case{{.name = "conv3d", .clip = {4, 8, 8, 3}, .widths = {16, 32}, .loss = "mse"}, 4},
-        Case{{.name = "conv3d", .clip = {4, 8, 8, 1}, .widths = {16}, .loss = "bce"}, 2}),
+        Case{{.name = "conv3d", .clip = {4, 8, 8, 1}, .widths = {16}, .loss = "bce"}, 2},
+        Case{{.name = "residual3d",
+              .clip = {4, 8, 8, 3},
+              .widths = {16, 24},
+              .blocks = 2,
+              .code = 4},
+             2}),
     [](const testing::TestParamInfo<Case>& info) {
       return text(info.param.options.name, info.index);
     });

@@ -1,0 +1,43 @@
+// After Chollet 2016, "Building autoencoders in Keras": 3x3 convolutions, each followed by 2x2
+// max pooling, then mirrored with nearest up-sampling. Up-sampling goes to the size that the
+// encoder had at that level, so any height and width fit; where the published decoder uses an
+// unpadded convolution to come from 16x16 to 14x14, this one pads and goes from 7x7 to 14x14.
+#include "models/conv2d.h"
+
+#include "models/layers.h"
+
+namespace framefold {
+
+Autoencoder conv2d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
+  const ClipShape& shape = options.clip;
+  const Value clip = g.input(
+      "clip", {DType::u8, {batch, shape.frames, shape.height, shape.width, shape.channels}});
+  const Extents kernel{1, 3, 3};
+  Conv3d same{.padding = {0, 1, 1}};
+  same.activation = layers::activation_named(options.activation);
+  Value x = pixels(g, clip);
+  std::vector<Extents> sizes;
+  for (std::size_t i = 0; i < options.widths.size(); ++i) {
+    x = layers::conv(g, text("encoder.", i), x, options.widths[i], kernel, same);
+    const Extents size{g.shape(x)[1], g.shape(x)[2], g.shape(x)[3]};
+    if (size[1] < 2 || size[2] < 2)
+      fail(ErrorCode::config, "model conv2d: after ", i, " poolings frames are ", size[1], " x ",
+           size[2], "; give fewer than ", options.widths.size(), " widths or larger frames");
+    sizes.push_back(size);
+    x = max_pool3d(
+        g, x, {.kernel = {1, 2, 2}, .stride = {1, 2, 2}, .padding = {0, size[1] % 2, size[2] % 2}});
+  }
+  const Value code = x;
+  for (std::size_t i = options.widths.size(); i-- > 0;) {
+    x = layers::conv(g, text("decoder.", options.widths.size() - 1 - i), x, options.widths[i],
+                     kernel, same);
+    x = upsample3d(g, x, sizes[i], Upsampling::nearest);
+  }
+  Conv3d last{.padding = {0, 1, 1}};
+  last.activation = options.loss == "bce" ? Activation::none : Activation::sigmoid;
+  x = layers::conv(g, text("decoder.", options.widths.size()), x, shape.channels, kernel, last);
+  const layers::Ending ending = layers::compare(g, x, clip, options.loss);
+  return {clip, code, ending.reconstruction, ending.loss};
+}
+
+}  // namespace framefold

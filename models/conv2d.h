@@ -1,0 +1,11 @@
+// The convolutional autoencoder for images; reads widths, activation and loss. Frames of a clip
+// are treated one by one.
+#pragma once
+
+#include "models/model.h"
+
+namespace framefold {
+
+Autoencoder conv2d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+
+}  // namespace framefold

@@ -1,0 +1,10 @@
+// A deeper 3-D video autoencoder of residual blocks; reads widths, blocks, code and loss.
+#pragma once
+
+#include "models/model.h"
+
+namespace framefold {
+
+Autoencoder residual3d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+
+}  // namespace framefold
