@@ -4,11 +4,11 @@
 
 #include "engine/graph.h"
 #include "kernels/activation.h"
+#include "kernels/activity_penalty.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv_transpose3d.h"
 #include "kernels/group_norm.h"
 #include "kernels/layer_norm.h"
-#include "kernels/loss.h"
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/pixels.h"
@@ -66,6 +66,8 @@ Value bce_with_logits(Graph& g, Value x, Value target,
 Value cross_entropy(Graph& g, Value x, Value target);  // over the last axis
 Value gaussian_kl(Graph& g, Value mu, Value logvar,
                   LossReduction reduction = LossReduction::batch_mean);
+Value activity_penalty(Graph& g, Value x, ActivityPenalty penalty);
+
 // Pooling and sampling
 Value max_pool3d(Graph& g, Value x, const Pool3d& pool);
 Value mean_pool3d(Graph& g, Value x, const Pool3d& pool);

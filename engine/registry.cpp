@@ -7,6 +7,7 @@ namespace framefold {
 std::span<const OpInfo> registered_ops() {
   static constexpr auto ops = std::to_array<OpInfo>({
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
+      {"activity_penalty", "L1, L2 or sparsity penalty on a code"},
       {"add", "sum of two tensors, or of one and a bias or table that repeats"},
       {"batch_norm", "batch normalisation over all axes but the last"},
       {"concat", "tensors one after the other along an axis"},
