@@ -8,6 +8,7 @@ namespace framefold {
 namespace {
 
 constexpr Index grain = 1 << 14;  // elements below which a second thread does not pay
+constexpr Index block = 128;      // columns summed at once
 
 Index width_of(const Shape& x) { return x.size() / (x[0] * x[1]); }
 
@@ -46,11 +47,13 @@ void dgrad(const Stream& stream, T* dx, const T* dy, Pickers pickers, const Shap
       const std::int32_t* order = pickers.order + b * picks;
       T* to = dx + row * width;
       const T* from = dy + b * picks * width;
-      for (Index c = 0; c < width; ++c) {
-        A sum = 0;
+      for (Index c0 = 0; c0 < width; c0 += block) {
+        const Index count = std::min(block, width - c0);
+        A sum[block] = {};
         for (std::int32_t k = starts[0]; k < starts[1]; ++k)
-          sum += static_cast<A>(from[order[k] * width + c]);
-        to[c] = T(sum);
+          for (Index c = 0; c < count; ++c)
+            sum[c] += static_cast<A>(from[order[k] * width + c0 + c]);
+        for (Index c = 0; c < count; ++c) to[c0 + c] = T(sum[c]);
       }
     }
   });

@@ -25,15 +25,18 @@ FRAMEFOLD_SIMD void resample_row(const ResampleAxis& axis, Index channels, float
     const float* a = from + axis.sources[e] * channels;
     const auto wa = static_cast<float>(axis.weights[e]);
     if (++e == end) {
+#pragma omp simd
       for (Index c = 0; c < channels; ++c) to[c] = wa * a[c];
       continue;
     }
     const float* b = from + axis.sources[e] * channels;
     const auto wb = static_cast<float>(axis.weights[e]);
+#pragma omp simd
     for (Index c = 0; c < channels; ++c) to[c] = wa * a[c] + wb * b[c];
     while (++e < end) {
       const float* v = from + axis.sources[e] * channels;
       const auto weight = static_cast<float>(axis.weights[e]);
+#pragma omp simd
       for (Index c = 0; c < channels; ++c) to[c] += weight * v[c];
     }
   }
