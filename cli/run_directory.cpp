@@ -1,0 +1,119 @@
+#include "cli/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#ifdef FRAMEFOLD_ONEDNN
+#include <dnnl.h>
+#endif
+
+#include "cli/version.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+
+void make_directory(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error)
+    fail(ErrorCode::file, "cannot create the folder ", path.string(), ": ", error.message(),
+         "; check its parent, or set run.directory");
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+std::string vector_units() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return "AVX-512";
+  if (__builtin_cpu_supports("avx2")) return "AVX2";
+#endif
+  return "baseline";
+}
+
+}  // namespace
+
+RunDirectory RunDirectory::create(const Config& config, bool overwrite) {
+  RunDirectory run(fs::path(config.run.directory) / config.run.name);
+  if (config.run.name.empty() || config.run.name.find('/') != std::string::npos ||
+      config.run.name == "." || config.run.name == "..")
+    fail(ErrorCode::config, "run.name is \"", config.run.name,
+         "\", expected a folder's name without '/'");
+  if (fs::exists(run.path_) && !(fs::is_directory(run.path_) && fs::is_empty(run.path_))) {
+    const bool holds_run = fs::is_regular_file(run.config());
+    if (!overwrite || !holds_run)
+      fail(ErrorCode::file, run.path_.string(), " exists",
+           holds_run ? text("; choose another --name, continue it with --resume ",
+                            run.path_.string(), ", or replace it with --overwrite")
+                     : " and holds no run; choose another --name");
+    run.lock();
+    for (const auto& entry : fs::directory_iterator(run.path_)) fs::remove_all(entry.path());
+  } else {
+    make_directory(run.path_);
+    run.lock();
+  }
+  make_directory(run.checkpoints());
+  make_directory(run.samples());
+  return run;
+}
+
+RunDirectory RunDirectory::open(const fs::path& path) {
+  RunDirectory run(path.has_filename() ? path : path.parent_path());
+  if (!fs::is_regular_file(run.config()))
+    fail(ErrorCode::file, path.string(), " holds no run: there is no ", run.config().string(),
+         "; expected a folder that `framefold train` made, such as runs/NAME");
+  return run;
+}
+
+RunDirectory RunDirectory::resume(const fs::path& path) {
+  RunDirectory run = open(path);
+  run.lock();
+  make_directory(run.samples());
+  return run;
+}
+
+void RunDirectory::lock() {
+  lock_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock_.number() < 0) fail_file("open", path_);
+  if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
+    fail(ErrorCode::file, "another process is training in ", path_.string(),
+         "; wait for its end, or choose another --name");
+}
+
+std::string version_text() { return "framefold " FRAMEFOLD_VERSION " (" FRAMEFOLD_COMMIT ")"; }
+
+std::string environment_json(int threads) {
+  nlohmann::ordered_json json;
+  json["version"] = FRAMEFOLD_VERSION;
+  json["commit"] = FRAMEFOLD_COMMIT;
+  json["compiler"] = text("g++ ", __VERSION__);
+  utsname system{};
+  ::uname(&system);
+  json["system"] = text(system.sysname, ' ', system.release, ' ', system.machine);
+  json["host"] = system.nodename;
+  json["processor"] = processor_name();
+  json["vector_units"] = vector_units();
+  json["cores"] = std::thread::hardware_concurrency();
+  json["threads"] = threads;
+  auto& libraries = json["libraries"] = nlohmann::ordered_json::object();
+#ifdef FRAMEFOLD_ONEDNN
+  const dnnl_version_t* dnnl = dnnl_version();
+  libraries["oneDNN"] = text(dnnl->major, '.', dnnl->minor, '.', dnnl->patch);
+#endif
+  libraries["OpenMP"] = _OPENMP;
+  return json.dump(2) + '\n';
+}
+
+}  // namespace framefold
