@@ -35,6 +35,8 @@ struct DataConfig {
   Index digits = 2;
   double speed = 3.6;
   double held_out = 0.1;
+  bool skip_bad = false;
+  Index cache_mib = 1024;
   Index seed = 0;
   Index workers = 1;
   Index prefetch = 2;

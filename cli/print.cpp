@@ -108,7 +108,9 @@ std::string TextTable::text() const {
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const std::string pad(widths[i] - shown_width(cells[i]), ' ');
-      line += (i > 0 ? "  " : "") + (right[i] ? pad + cells[i] : cells[i] + pad);
+      if (i > 0) line += "  ";
+      line += right[i] ? pad : cells[i];
+      line += right[i] ? cells[i] : pad;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';

@@ -1,0 +1,52 @@
+// From a configuration to the parts of a run.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/config.h"
+#include "engine/batches.h"
+#include "engine/optimizer.h"
+#include "engine/plan.h"
+#include "engine/schedule.h"
+#include "io/dataset.h"
+#include "io/loader.h"
+
+namespace framefold {
+
+Split open_data(const DataConfig& data);
+LoaderOptions loader_options(const Config& config);  // of training
+
+Stream stream_of(const TrainConfig& train);
+OptimizerOptions optimizer_options(const TrainConfig& train);
+Schedule schedule_of(const TrainConfig& train, Index steps);
+
+// The model for one batch size, in a graph and its plan.
+struct Compiled {
+  Autoencoder model;
+  std::shared_ptr<const Plan> plan;
+};
+Compiled compile_training(const Config& config, Index batch);
+Compiled compile_evaluation(const Config& config, Index batch);  // fetches code, reconstruction
+
+// A loader as the training loop sees it.
+class LoaderSource final : public BatchSource {
+ public:
+  LoaderSource(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+      : loader_(std::move(dataset), options) {}
+
+  void seek(Index batch) override { loader_.seek(batch); }
+  Batch next(std::span<const Tensor> inputs) override {
+    batch_ = loader_.next(inputs.front());
+    return {.epoch = batch_.epoch, .samples = batch_.count};
+  }
+  std::vector<std::string> names() const override { return loader_.names(batch_); }
+
+  const Loader& loader() const { return loader_; }
+
+ private:
+  Loader loader_;
+  framefold::Batch batch_;
+};
+
+}  // namespace framefold
