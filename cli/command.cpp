@@ -1,0 +1,36 @@
+#include "cli/command.h"
+
+#include <cstdio>
+
+namespace framefold {
+
+CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& summary,
+                     const std::string& examples, bool& json) {
+  CLI::App* command = app.add_subcommand(name, summary);
+  command->add_flag("--json", json, "Print the result as JSON");
+  command->footer("Examples:\n" + examples);
+  return command;
+}
+
+void ConfigArguments::add_to(CLI::App& command, bool required) {
+  command.add_option("CONFIG", file, "A preset's name (`framefold models`) or a TOML file")
+      ->required(required);
+  command
+      .add_option("--set", sets,
+                  "section.key=value, over CONFIG and the environment; may be repeated "
+                  "(`framefold keys` lists all)")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+Config ConfigArguments::resolve() const {
+  return framefold::resolve({.file = file, .environment = process_environment(), .sets = sets});
+}
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print(const Json& json) { print(json.dump(2) + '\n'); }
+
+}  // namespace framefold
