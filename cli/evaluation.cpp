@@ -87,9 +87,8 @@ Evaluator::Evaluator(const Config& config, std::shared_ptr<const Dataset> datase
       clips_(clips_of(*dataset_, clips)),
       clip_size_(numbers_of(*dataset_)) {
   if (clips_ == 0) fail(ErrorCode::argument, "evaluation: there are no clips");
-  const Index batch = std::min(config.train.batch, clips_);
-  passes_.push_back(pass(config, batch, parameters));
-  if (clips_ % batch != 0) passes_.push_back(pass(config, clips_ % batch, parameters));
+  for (const Index batch : evaluation_batches(config.train.batch, clips_))
+    passes_.push_back(pass(config, batch, parameters));
 }
 
 Evaluator::Pass Evaluator::pass(const Config& config, Index batch, Parameters& parameters) {

@@ -4,6 +4,7 @@
 
 #include "io/clip_files.h"
 #include "io/digits.h"
+#include "io/idx_pictures.h"
 #include "io/moving_digits.h"
 
 namespace framefold {
@@ -110,6 +111,12 @@ Compiled compile_evaluation(const Config& config, Index batch) {
       compile(graph, {.fetch = {model.clip, model.code, model.reconstruction, model.loss},
                       .stream = stream_of(config.train)}));
   return compiled;
+}
+
+std::vector<Index> evaluation_batches(Index batch, Index clips) {
+  if (clips == 0 || clips % batch == 0) return {batch};
+  if (clips < batch) return {clips};
+  return {batch, clips % batch};
 }
 
 }  // namespace framefold

@@ -50,7 +50,7 @@ PlanReport plan_report(const Config& config, Index batch) {
   report.arena = plan.arena_bytes();
   report.arena_bound = plan.live_bytes_bound();
   if (config.train.evaluate_every > 0 && config.data.held_out > 0)
-    for (const Index size : evaluation_batches(config, batch))
+    for (const Index size : evaluation_batches(batch, config.train.evaluate_clips))
       report.evaluation += compile_evaluation(config, size).plan->arena_bytes();
   const Index waiting = config.data.workers > 0 ? config.data.prefetch : 1;
   report.data = static_cast<Bytes>(waiting) * graph.type(training.model.clip).bytes();

@@ -1,0 +1,67 @@
+// framefold eval runs/NAME
+#include "cli/command.h"
+#include "cli/pca.h"
+#include "cli/print.h"
+#include "cli/trained.h"
+
+namespace framefold {
+namespace {
+
+struct Arguments {
+  TrainedArguments trained;
+  bool pca = false, json = false;
+};
+
+Json to_json(const Quality& quality) {
+  return {{"mse", quality.mse}, {"psnr", quality.psnr}};
+}
+
+void run(const Arguments& arguments) {
+  Trained trained(arguments.trained);
+  const Dataset& clips = *trained.clips;
+  Evaluator evaluator(trained.config, trained.clips, 0, *trained.parameters);
+  const HeldOut found = evaluator.run();
+  const Baselines base = baselines(clips, 0, trained.mean());
+
+  Json json{{"run", trained.run.path().string()},
+            {"checkpoint", trained.checkpoint.string()},
+            {"step", trained.step},
+            {"data", clips.description()},
+            {"clips", found.quality.clips},
+            {"loss", found.loss},
+            {"code", evaluator.code_size()}};
+  json.update(to_json(found.quality));
+  TextTable table({"", "PSNR (dB)", "MSE"});
+  const auto row = [&](const std::string& name, const char* key, const Quality& quality) {
+    table.row({name, with_digits(quality.psnr, 2), with_digits(quality.mse, 5)});
+    if (key != nullptr) json[key] = to_json(quality);
+  };
+  row(trained.config.model.name, nullptr, found.quality);
+  if (arguments.pca)
+    row(text("PCA, ", evaluator.code_size(), " components"), "pca",
+        pca(*trained.data().train, clips, 0, evaluator.code_size()));
+  row("mean frame of the training data", "baseline_mean_frame", base.mean_frame);
+  if (base.own_mean_frame.clips > 0)
+    row("each clip's own mean frame", "baseline_own_mean_frame", base.own_mean_frame);
+  if (arguments.json) return print(json);
+  print(text(clips.description(), "\n", found.quality.clips, " clips, step ", trained.step, ", ",
+             trained.config.model.loss, " loss ", with_digits(found.loss, 5), "\n\n",
+             table.text()));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      subcommand(app, "eval", "Measure a trained run on held-out clips, beside its baselines",
+                 "  framefold eval runs/digits-dense --pca     beside the best linear autoencoder\n"
+                 "  framefold eval runs/clips --data DIR       on other videos, all of them\n",
+                 arguments->json);
+  arguments->trained.add_to(*command);
+  command->add_flag("--pca", arguments->pca,
+                    "Also fit a principal component analysis with a code of the same width");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace framefold

@@ -1,0 +1,67 @@
+#include "cli/samples.h"
+
+#include "io/draw.h"
+
+namespace framefold {
+namespace {
+
+constexpr Index gap = 16;
+
+// Pictures of one width below each other.
+Picture stack(const std::vector<Picture>& pieces) {
+  Index height = -gap;
+  for (const Picture& piece : pieces) height += piece.height + gap;
+  Picture all(pieces.front().width, height, 3, 255);
+  Index y = 0;
+  for (const Picture& piece : pieces) {
+    paste(all, piece, 0, y);
+    y += piece.height + gap;
+  }
+  return all;
+}
+
+}  // namespace
+
+Samples::Samples(const Shape& shape) : shape_(shape), most_(shape[0] == 1 ? 8 : 3) {}
+
+void Samples::add(const std::uint8_t* clip, const float* reconstruction) {
+  if (full()) return;
+  clips_.insert(clips_.end(), clip, clip + shape_.size());
+  made_.insert(made_.end(), reconstruction, reconstruction + shape_.size());
+  ++count_;
+}
+
+void Samples::clear() {
+  clips_.clear();
+  made_.clear();
+  count_ = 0;
+}
+
+Picture Samples::strip() const {
+  const View clips{clips_.data(), DType::u8, shape_}, made{made_.data(), DType::f32, shape_};
+  if (shape_[0] == 1) {
+    const Shape batch{count_, shape_[1], shape_[2], shape_[3]};
+    return draw_strip({clips.data, clips.dtype, batch}, {made.data, made.dtype, batch});
+  }
+  std::vector<Picture> strips;
+  for (Index i = 0; i < count_; ++i)
+    strips.push_back(draw_strip({clips.as<std::uint8_t>() + i * shape_.size(), DType::u8, shape_},
+                                {made.as<float>() + i * shape_.size(), DType::f32, shape_}));
+  return stack(strips);
+}
+
+std::vector<Picture> Samples::animation() const {
+  std::vector<std::vector<Picture>> clips;
+  for (Index i = 0; i < count_ && shape_[0] > 1; ++i)
+    clips.push_back(draw_animation({clips_.data() + i * shape_.size(), DType::u8, shape_},
+                                   {made_.data() + i * shape_.size(), DType::f32, shape_}));
+  std::vector<Picture> frames;
+  for (std::size_t t = 0; !clips.empty() && t < clips.front().size(); ++t) {
+    std::vector<Picture> pieces;
+    for (const auto& clip : clips) pieces.push_back(clip[t]);
+    frames.push_back(stack(pieces));
+  }
+  return frames;
+}
+
+}  // namespace framefold

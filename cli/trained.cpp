@@ -1,0 +1,72 @@
+#include "cli/trained.h"
+
+#include "engine/checkpoint.h"
+#include "io/safetensors.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Index mean_clips = 1000;  // of the training data, at most
+
+fs::path checkpoint_of(const RunDirectory& run, const std::string& wanted) {
+  if (wanted != "best" && wanted != "last") return wanted;
+  const Checkpoints checkpoints(run.checkpoints());
+  if (wanted == "best")
+    if (const auto best = checkpoints.best()) return *best;
+  if (const auto newest = checkpoints.newest()) return newest->path;
+  fail(ErrorCode::file, run.checkpoints().string(),
+       " holds no checkpoint yet; wait for the first, or resume the run");
+}
+
+}  // namespace
+
+void TrainedArguments::add_to(CLI::App& command) {
+  command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required();
+  command.add_option("--data", data, "Other data in place of the run's held-out clips: all of it")
+      ->type_name("PATH");
+  command.add_option("--checkpoint", checkpoint, "best, last or a file")->capture_default_str();
+}
+
+Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arguments.run)) {
+  config = resolve_resumed(run.config(), {});
+  checkpoint = checkpoint_of(run, arguments.checkpoint);
+  const Compiled compiled = compile_evaluation(config, 1);
+  parameters = std::make_unique<Parameters>(compiled.plan->graph(), false);
+  step = load_weights(checkpoint, *parameters).step;
+  if (arguments.data.empty()) {
+    clips = data().held_out;
+    if (!clips)
+      fail(ErrorCode::config, run.path().string(),
+           " holds nothing out (data.held_out is 0); give clips with --data");
+  } else {
+    DataConfig other = config.data;
+    other.path = arguments.data;
+    other.held_out = 1;
+    clips = open_data(other).held_out;
+  }
+}
+
+const Split& Trained::data() {
+  if (!data_) data_ = open_data(config.data);
+  return *data_;
+}
+
+std::vector<float> Trained::mean() {
+  if (!fs::exists(run.mean_clip())) return stored_mean_clip(run, *data().train);
+  const SafetensorsFile file(run.mean_clip());
+  const DataConfig& data = config.data;
+  const Shape shape{data.frames, data.height, data.width, data.channels};
+  std::vector<float> mean(static_cast<std::size_t>(shape.size()));
+  file.read("mean", {mean.data(), DType::f32, shape});
+  return mean;
+}
+
+std::vector<float> stored_mean_clip(const RunDirectory& run, const Dataset& train) {
+  std::vector<float> mean = mean_clip(train, mean_clips);
+  write_safetensors(run.mean_clip(), {{"mean", {mean.data(), DType::f32, train.shape()}}});
+  return mean;
+}
+
+}  // namespace framefold

@@ -1,0 +1,43 @@
+// A trained run, opened to be used: its configuration, weights and clips to look at.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/evaluation.h"
+#include "cli/run_directory.h"
+
+namespace framefold {
+
+struct TrainedArguments {
+  std::string run;
+  std::string data;  // other data's path
+  std::string checkpoint = "best";
+
+  void add_to(CLI::App& command);
+};
+
+struct Trained {
+  explicit Trained(const TrainedArguments& arguments);
+
+  const Split& data();        // the run's own, opened when first asked for
+  std::vector<float> mean();  // the mean clip of its training data
+
+  RunDirectory run;
+  Config config;
+  std::filesystem::path checkpoint;
+  Index step = 0;
+  std::shared_ptr<const Dataset> clips;  // held out, or all of the other data
+  std::unique_ptr<Parameters> parameters;
+
+ private:
+  std::optional<Split> data_;
+};
+
+// The mean clip as a run keeps it; made from the training data and stored where it is missing.
+std::vector<float> stored_mean_clip(const RunDirectory& run, const Dataset& train);
+
+}  // namespace framefold
