@@ -63,15 +63,17 @@ void add_data(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Look at the data of a configuration");
   data->require_subcommand(1);
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = subcommand(
-      *data, "show", "Draw the first clips that training is fed, as it gets them",
-      "  framefold data show moving-digits\n"
-      "  framefold data show clips --set data.path=DIR --out sheet.png\n",
-      arguments->json);
+  CLI::App* command =
+      subcommand(*data, "show", "Draw the first clips that training is fed, as it gets them",
+                 "  framefold data show moving-digits\n"
+                 "  framefold data show clips --set data.path=DIR --out sheet.png\n",
+                 arguments->json);
   arguments->config.add_to(*command);
-  command->add_option("--out", arguments->out, "The picture")->type_name("PNG")
+  command->add_option("--out", arguments->out, "The picture")
+      ->type_name("PNG")
       ->capture_default_str();
-  command->add_option("--clips", arguments->clips, "How many")->check(CLI::PositiveNumber)
+  command->add_option("--clips", arguments->clips, "How many")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->callback([arguments] { show(*arguments); });
 }

@@ -12,9 +12,7 @@ struct Arguments {
   bool pca = false, json = false;
 };
 
-Json to_json(const Quality& quality) {
-  return {{"mse", quality.mse}, {"psnr", quality.psnr}};
-}
+Json to_json(const Quality& quality) { return {{"mse", quality.mse}, {"psnr", quality.psnr}}; }
 
 void run(const Arguments& arguments) {
   Trained trained(arguments.trained);

@@ -29,8 +29,8 @@ struct Compiled {
 Compiled compile_training(const Config& config, Index batch);
 Compiled compile_evaluation(const Config& config, Index batch);  // fetches code, reconstruction
 
-// The batch sizes of the plans that evaluate `clips` clips, 0 for any number: the batch, and the rest
-// where it does not divide them.
+// The batch sizes of the plans that evaluate `clips` clips, 0 for any number: the batch, and the
+// rest where it does not divide them.
 std::vector<Index> evaluation_batches(Index batch, Index clips);
 
 // A loader as the training loop sees it.

@@ -74,14 +74,10 @@ nlohmann::ordered_json to_json(const PlanReport& report) {
   json["batch"] = report.batch;
   json["parameters"] = report.parameters;
   json["code"] = report.code;
-  json["bytes"] = {{"parameters", report.values},
-                   {"gradients", report.gradients},
-                   {"optimizer", report.optimizer},
-                   {"data", report.data},
-                   {"arena", report.arena},
-                   {"arena_bound", report.arena_bound},
-                   {"evaluation", report.evaluation},
-                   {"total", report.total}};
+  json["bytes"] = {{"parameters", report.values},     {"gradients", report.gradients},
+                   {"optimizer", report.optimizer},   {"data", report.data},
+                   {"arena", report.arena},           {"arena_bound", report.arena_bound},
+                   {"evaluation", report.evaluation}, {"total", report.total}};
   json["peak_bytes"] = {
       {"forward", report.forward}, {"backward", report.backward}, {"update", report.update}};
   json["flops"] = {{"forward", report.forward_flops}, {"backward", report.backward_flops}};

@@ -19,16 +19,16 @@ struct OpCost {
 
 struct PlanReport {
   Index batch = 0;
-  Index parameters = 0;                 // trained numbers
-  Index code = 0;                       // numbers of a clip's code
-  Bytes values = 0;                     // parameters and running statistics
+  Index parameters = 0;  // trained numbers
+  Index code = 0;        // numbers of a clip's code
+  Bytes values = 0;      // parameters and running statistics
   Bytes gradients = 0, optimizer = 0;
-  Bytes arena = 0, arena_bound = 0;     // of the training plan; no placement needs less
-  Bytes evaluation = 0;                 // arenas of the plans that evaluate
-  Bytes data = 0;                       // batches read ahead
+  Bytes arena = 0, arena_bound = 0;             // of the training plan; no placement needs less
+  Bytes evaluation = 0;                         // arenas of the plans that evaluate
+  Bytes data = 0;                               // batches read ahead
   Bytes forward = 0, backward = 0, update = 0;  // bytes in use at each phase's peak
-  Bytes total = 0;                      // bytes held by a run: the sum of what it allocates
-  std::vector<OpCost> ops;              // by falling cost
+  Bytes total = 0;                              // bytes held by a run: the sum of what it allocates
+  std::vector<OpCost> ops;                      // by falling cost
   double forward_flops = 0, backward_flops = 0;
 };
 

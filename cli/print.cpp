@@ -73,7 +73,7 @@ Bytes parse_bytes(const std::string& given, std::string_view what) {
     if (*end != ' ') unit += static_cast<char>(std::tolower(*end));
   double scale = 0;
   constexpr std::string_view prefixes = "bkmgt";
-  if (unit.empty()) unit = "b";
+  if (unit.empty()) unit += 'b';
   if (const std::size_t power = prefixes.find(unit.front()); power != std::string_view::npos) {
     const std::string rest = unit.substr(1);
     if (rest == "ib" || rest.empty()) scale = std::pow(1024, power);

@@ -94,7 +94,7 @@ void RunDirectory::lock() {
 
 std::string version_text() { return "framefold " FRAMEFOLD_VERSION " (" FRAMEFOLD_COMMIT ")"; }
 
-std::string environment_json(int threads) {
+std::string environment_json(int threads, double first_step_ms) {
   nlohmann::ordered_json json;
   json["version"] = FRAMEFOLD_VERSION;
   json["commit"] = FRAMEFOLD_COMMIT;
@@ -107,6 +107,7 @@ std::string environment_json(int threads) {
   json["vector_units"] = vector_units();
   json["cores"] = std::thread::hardware_concurrency();
   json["threads"] = threads;
+  json["first_step_ms"] = first_step_ms;
   auto& libraries = json["libraries"] = nlohmann::ordered_json::object();
 #ifdef FRAMEFOLD_ONEDNN
   const dnnl_version_t* dnnl = dnnl_version();

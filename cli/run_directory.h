@@ -5,6 +5,7 @@
 //   metrics.csv, .jsonl, events.out.tfevents.*   numbers by step
 //   checkpoints/       safetensors: the last ones and the best
 //   samples/           pictures of held-out clips at evaluations
+//   mean_clip.safetensors   the training data's mean clip, a baseline
 //   results.json       the last evaluation beside its baselines
 //   report.html        everything to look at, in one file
 //
@@ -46,7 +47,7 @@ class RunDirectory {
 };
 
 // Version, commit, compiler, processor, threads and libraries, as environment.json has them.
-std::string environment_json(int threads);
+std::string environment_json(int threads, double first_step_ms);
 std::string version_text();  // "framefold 0.1.0 (commit)"
 
 }  // namespace framefold

@@ -54,16 +54,18 @@ const Split& Trained::data() {
 }
 
 std::vector<float> Trained::mean() {
-  if (!fs::exists(run.mean_clip())) return stored_mean_clip(run, *data().train);
-  const SafetensorsFile file(run.mean_clip());
-  const DataConfig& data = config.data;
-  const Shape shape{data.frames, data.height, data.width, data.channels};
+  if (auto mean = load_mean_clip(run, clips->shape())) return *mean;
+  return make_mean_clip(run, *data().train);
+}
+
+std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const Shape& shape) {
+  if (!fs::exists(run.mean_clip())) return std::nullopt;
   std::vector<float> mean(static_cast<std::size_t>(shape.size()));
-  file.read("mean", {mean.data(), DType::f32, shape});
+  SafetensorsFile(run.mean_clip()).read("mean", {mean.data(), DType::f32, shape});
   return mean;
 }
 
-std::vector<float> stored_mean_clip(const RunDirectory& run, const Dataset& train) {
+std::vector<float> make_mean_clip(const RunDirectory& run, const Dataset& train) {
   std::vector<float> mean = mean_clip(train, mean_clips);
   write_safetensors(run.mean_clip(), {{"mean", {mean.data(), DType::f32, train.shape()}}});
   return mean;

@@ -37,7 +37,8 @@ struct Trained {
   std::optional<Split> data_;
 };
 
-// The mean clip as a run keeps it; made from the training data and stored where it is missing.
-std::vector<float> stored_mean_clip(const RunDirectory& run, const Dataset& train);
+// The mean clip of a run's training data: as the run keeps it, where it does; made and stored.
+std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const Shape& shape);
+std::vector<float> make_mean_clip(const RunDirectory& run, const Dataset& train);
 
 }  // namespace framefold

@@ -28,3 +28,6 @@ target_include_directories(framefold_cli PRIVATE ${generated})
 target_link_libraries(framefold_cli PUBLIC
   framefold_engine framefold_io CLI11::CLI11 Eigen3::Eigen)
 
+
+add_executable(framefold ${PROJECT_SOURCE_DIR}/cli/main.cpp)
+target_link_libraries(framefold PRIVATE framefold_cli)

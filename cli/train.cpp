@@ -1,0 +1,64 @@
+// framefold train CONFIG, framefold train --resume runs/NAME
+#include "cli/command.h"
+#include "cli/training_run.h"
+
+namespace framefold {
+namespace {
+
+struct Arguments {
+  ConfigArguments config;
+  std::string name, resume;
+  bool overwrite = false, json = false;
+};
+
+TrainingRun begin(const Arguments& arguments) {
+  if (!arguments.resume.empty()) {
+    RunDirectory directory = RunDirectory::resume(arguments.resume);
+    const Config config = resolve_resumed(directory.config(), arguments.config.sets);
+    return {std::move(directory), config, true};
+  }
+  if (arguments.config.file.empty())
+    fail(ErrorCode::config,
+         "train: expected a CONFIG or --resume; `framefold models` lists the presets");
+  Config config = arguments.config.resolve();
+  if (!arguments.name.empty()) config.run.name = arguments.name;
+  if (!config.data.path.empty())
+    config.data.path = std::filesystem::absolute(config.data.path).lexically_normal().string();
+  return {RunDirectory::create(config, arguments.overwrite), config, false};
+}
+
+void run(const Arguments& arguments) {
+  TrainingRun training = begin(arguments);
+  const Json result = training.run();
+  if (training.ending() == Ending::interrupted)
+    fail(ErrorCode::interrupted, "interrupted at step ", training.step(),
+         " and saved; continue with: framefold train --resume ", training.path().string());
+  arguments.json ? print(result) : print(training.summary());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = subcommand(
+      app, "train", "Train a model; everything about the run lands in runs/NAME/",
+      "  framefold train digits-dense                            a preset, as it is\n"
+      "  framefold train moving-digits --name demo --set train.steps=500\n"
+      "  framefold train clips --set data.path=DIR               on the videos under DIR\n"
+      "  framefold train my.toml --name second --set train.learning_rate=3e-4\n"
+      "  framefold train --resume runs/demo                      go on where it stopped\n"
+      "  framefold train --resume runs/demo --set train.steps=2000      and further\n"
+      "\nCtrl-C (or SIGTERM) saves after the current step and exits with 75.\n",
+      arguments->json);
+  arguments->config.add_to(*command, false);
+  command->add_option("--name", arguments->name, "The run's name, its folder under runs/");
+  CLI::Option* resume =
+      command->add_option("--resume", arguments->resume, "Continue the run in this folder")
+          ->type_name("RUN");
+  command->add_flag("--overwrite", arguments->overwrite, "Replace a run of the same name")
+      ->excludes(resume);
+  resume->excludes("CONFIG")->excludes("--name");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace framefold

@@ -1,0 +1,248 @@
+#include "cli/training_run.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/trained.h"
+#include "engine/stop.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Index steps_of(const Config& config, Index clips) {
+  const TrainConfig& train = config.train;
+  if (train.epochs == 0) return train.steps;
+  return train.epochs * (clips / train.batch) / train.accumulate;
+}
+
+}  // namespace
+
+double process_age_ms() {
+  std::ifstream file("/proc/self/stat");
+  std::string stat((std::istreambuf_iterator<char>(file)), {});
+  // The program's name, which may hold anything, ends at the last ')'; start time is field 22.
+  std::istringstream fields(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) fields >> skipped;
+  double ticks = 0;
+  fields >> ticks;
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec) -
+         1e3 * ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
+    : directory_(std::move(directory)), config_(config), data_(open_data(config.data)) {
+  if (!data_.train)
+    fail(ErrorCode::config, "data.held_out is ", config_.data.held_out,
+         ", which leaves no clip to train on; make it smaller");
+  for (const std::string& message : data_.skipped) progress_.note("left out: " + message);
+  TrainConfig& train = config_.train;
+  train.steps = steps_of(config_, data_.train->size());
+  const Stream stream = stream_of(train);
+  train.threads = stream.threads;
+
+  compiled_ = compile_training(config_, train.batch);
+  parameters_ = std::make_unique<Parameters>(compiled_.plan->graph());
+  executor_ = std::make_unique<Executor>(compiled_.plan, *parameters_);
+  executor_->profile(true);
+  optimizer_ = std::make_unique<Optimizer>(*parameters_, optimizer_options(train), stream);
+  source_ = std::make_unique<LoaderSource>(data_.train, loader_options(config_));
+  checkpoints_ =
+      std::make_unique<Checkpoints>(directory_.checkpoints(), static_cast<int>(train.keep));
+
+  summary_.name = config_.run.name;
+  summary_.data = data_.train->description();
+  summary_.device = text("CPU, ", stream.threads, stream.threads == 1 ? " thread" : " threads");
+  summary_.config = config_;
+  summary_.plan = plan_report(config_, train.batch);
+  summary_.steps = train.steps;
+  summary_.config_toml = to_toml(config_, version_text());
+  trainer_ = std::make_unique<Trainer>(
+      *executor_, *parameters_, *optimizer_, *source_,
+      TrainOptions{.seed = static_cast<std::uint64_t>(train.seed),
+                   .steps = train.steps,
+                   .seconds = train.seconds,
+                   .accumulate = train.accumulate,
+                   .evaluate_every = data_.held_out ? train.evaluate_every : 0,
+                   .save_every = train.save_every,
+                   .max_skipped = train.max_skipped,
+                   .schedule = schedule_of(train, train.steps),
+                   .config = summary_.config_toml},
+      checkpoints_.get());
+  parameters_->initialize(static_cast<std::uint64_t>(train.seed));
+  if (resumed) resume(*checkpoints_);
+  write_file(directory_.config(), summary_.config_toml);
+  metrics_ = std::make_unique<Metrics>(directory_.path(),
+                                       resumed ? std::optional<Index>(step()) : std::nullopt);
+  for (const MetricRow& row : metrics_->rows())
+    seconds_before_ = row[Column::seconds].value_or(seconds_before_);
+  summary_.seconds = seconds_before_;
+
+  const PlanReport& plan = summary_.plan;
+  progress_.note(text(directory_.path().string(), ": ", config_.model.name, ", ",
+                      with_prefix(static_cast<double>(plan.parameters)), "parameters, ",
+                      with_prefix(plan.forward_flops + plan.backward_flops), "flop a step, ",
+                      with_bytes(plan.total), "; ", summary_.device));
+  progress_.note(text(summary_.data, ": ", data_.train->size(), " clips of ", data_.train->shape(),
+                      ", ", data_.held_out ? data_.held_out->size() : 0, " held out; step ", step(),
+                      " of ", train.steps));
+}
+
+void TrainingRun::resume(Checkpoints& checkpoints) {
+  const auto found = checkpoints.newest();
+  if (!found) return progress_.note("there is no checkpoint yet: the run begins anew");
+  for (const std::string& damaged : found->damaged) progress_.note("passed over: " + damaged);
+  trainer_->resume(load_checkpoint(found->path, *parameters_, *optimizer_));
+  progress_.note("resumed from " + found->path.string());
+}
+
+Json TrainingRun::run() {
+  const StopSignal signals;
+  start_ = Clock::now();
+  ending_ = trainer_->run({.step = [this](const StepRecord& record) { after_step(record); },
+                           .evaluate = [this](Index at) { return evaluate(at); },
+                           .saved = {},
+                           .stop = StopSignal::requested});
+  progress_.clear();
+  const bool evaluates = data_.held_out && config_.train.evaluate_every > 0;
+  if (evaluates && ending_ != Ending::interrupted && evaluated_step_ != step()) {
+    optimizer_->swap_average();
+    evaluate(step());
+    optimizer_->swap_average();
+  }
+  summary_.seconds = seconds_before_ + seconds_since(start_);
+  write_report();
+  return to_json(summary_);
+}
+
+void TrainingRun::Window::add(const StepRecord& record) {
+  ++steps;
+  clips += record.samples;
+  data += record.data_seconds;
+  seconds += record.seconds();
+}
+
+void TrainingRun::after_step(const StepRecord& record) {
+  const Index step = record.step + 1;
+  Timing& time = summary_.timing;
+  if (total_.steps == 0) {
+    summary_.first_step_ms = process_age_ms();
+    summary_.environment =
+        environment_json(static_cast<int>(config_.train.threads), summary_.first_step_ms);
+    write_file(directory_.environment(), summary_.environment);
+  }
+  time.data += record.data_seconds;
+  time.compute += record.compute_seconds;
+  time.update += record.update_seconds;
+  for (Window* window : {&total_, &window_, &shown_}) window->add(record);
+  summary_.step = step;
+  summary_.seconds = seconds_before_ + seconds_since(start_);
+  if (step % config_.train.log_every == 0 || step == config_.train.steps) {
+    MetricRow row{step, {}};
+    row[Column::epoch] = static_cast<double>(record.epoch);
+    row[Column::loss] = record.loss;
+    row[Column::learning_rate] = record.rate;
+    row[Column::gradient_norm] = record.gradient_norm;
+    row[Column::clips_per_second] = window_.clips_per_second();
+    row[Column::data_share] = window_.data / window_.seconds;
+    row[Column::seconds] = summary_.seconds;
+    metrics_->add(row);
+    window_ = {};
+  }
+  if (record.skipped)
+    progress_.note(text("step ", step, " was skipped: the loss is ", record.loss,
+                        ", the gradients' norm ", record.gradient_norm));
+  if (progress_.due()) {
+    progress_.show(progress_text(record));
+    shown_ = {};
+  }
+}
+
+std::string TrainingRun::progress_text(const StepRecord& record) const {
+  const double left = static_cast<double>(config_.train.steps - summary_.step) * total_.seconds /
+                      static_cast<double>(total_.steps);
+  return text("step ", summary_.step, "/", config_.train.steps, "  loss ",
+              with_digits(record.loss, 5), "  ", with_prefix(shown_.clips_per_second()),
+              "clips/s  data ", with_percent(shown_.data / shown_.seconds), "  ", with_time(left),
+              " left");
+}
+
+double TrainingRun::evaluate(Index step) {
+  if (!evaluator_) {
+    evaluator_ = std::make_unique<Evaluator>(config_, data_.held_out, config_.train.evaluate_clips,
+                                             *parameters_);
+    auto mean = load_mean_clip(directory_, data_.train->shape());
+    if (!mean) mean = make_mean_clip(directory_, *data_.train);
+    summary_.baselines = baselines(*data_.held_out, evaluator_->clips(), *mean);
+  }
+  Samples samples(data_.held_out->shape());
+  summary_.held_out = evaluator_->run(
+      [&](const Evaluator::Sample& sample) { samples.add(sample.clip, sample.reconstruction); });
+  evaluated_step_ = step;
+  const HeldOut& found = *summary_.held_out;
+  MetricRow row{step, {}};
+  row[Column::held_out_loss] = found.loss;
+  row[Column::held_out_mse] = found.quality.mse;
+  row[Column::held_out_psnr] = found.quality.psnr;
+  metrics_->add(row);
+  save_pictures(samples, step);
+  write_report();
+  progress_.note(text("step ", step, ": held-out loss ", with_digits(found.loss, 5), ", PSNR ",
+                      with_digits(found.quality.psnr, 2), " dB, mean frame ",
+                      with_digits(summary_.baselines->mean_frame.psnr, 2), " dB"));
+  return found.loss;
+}
+
+void TrainingRun::save_pictures(const Samples& samples, Index step) {
+  const std::string stem =
+      text("step-", std::string(8 - std::min<std::size_t>(8, text(step).size()), '0'), step);
+  const Picture strip = samples.strip();
+  summary_.strip_png = encode_png(strip);
+  write_file(directory_.samples() / (stem + ".png"), summary_.strip_png);
+  metrics_->events().picture("held_out/samples", step,
+                             {strip.width, strip.height, strip.channels, summary_.strip_png});
+  const std::vector<Picture> frames = samples.animation();
+  if (frames.empty()) return;
+  summary_.animation_webp = encode_webp(frames, Samples::frames_per_second);
+  write_file(directory_.samples() / (stem + ".webp"), summary_.animation_webp);
+}
+
+void TrainingRun::write_report() {
+  Timing& time = summary_.timing;
+  time.evaluation = seconds_since(start_) - time.data - time.compute - time.update;
+  time.ops = op_times(*executor_);
+  summary_.clips_per_second = total_.clips_per_second();
+  write_file(directory_.results(), to_json(summary_).dump(2) + '\n');
+  write_file(directory_.report(), report_html(summary_, metrics_->rows()));
+}
+
+std::string TrainingRun::summary() const {
+  TextTable table;
+  if (const auto& found = summary_.held_out) {
+    table.row({"held-out PSNR", with_digits(found->quality.psnr, 2) + " dB"});
+    table.row({"mean-frame baseline", with_digits(summary_.baselines->mean_frame.psnr, 2) + " dB"});
+    table.row({"above the baseline",
+               with_digits(found->quality.psnr - summary_.baselines->mean_frame.psnr, 2) + " dB"});
+    table.row({"held-out loss", with_digits(found->loss, 5)});
+  }
+  table.row({"steps", text(summary_.step, " of ", summary_.steps)});
+  table.row({"time", with_time(summary_.seconds)});
+  table.row({"speed", with_prefix(summary_.clips_per_second) + "clips/s"});
+  table.row({"first step", with_digits(summary_.first_step_ms, 0) + " ms after start"});
+  table.row({"report", directory_.report().string()});
+  return table.text();
+}
+
+}  // namespace framefold

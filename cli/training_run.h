@@ -1,0 +1,72 @@
+// One run of `framefold train`, from its parts to its folder.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/evaluation.h"
+#include "cli/metrics.h"
+#include "cli/print.h"
+#include "cli/run_directory.h"
+#include "cli/run_report.h"
+#include "cli/samples.h"
+#include "engine/train.h"
+
+namespace framefold {
+
+class TrainingRun {
+ public:
+  // A new run, or, with `resumed`, one that goes on from its newest undamaged checkpoint.
+  TrainingRun(RunDirectory directory, const Config& config, bool resumed);
+
+  // To the end, to the time limit or to a signal; returns what results.json then says.
+  Json run();
+  Ending ending() const { return ending_; }
+  const std::filesystem::path& path() const { return directory_.path(); }
+  Index step() const { return trainer_->counters().step; }
+  std::string summary() const;  // the results for people
+
+ private:
+  void resume(Checkpoints& checkpoints);
+  void after_step(const StepRecord& record);
+  double evaluate(Index step);
+  void save_pictures(const Samples& samples, Index step);
+  void write_report();
+  std::string progress_text(const StepRecord& record) const;
+
+  RunDirectory directory_;
+  Config config_;
+  ProgressLine progress_;
+  Split data_;
+  Compiled compiled_;
+  std::unique_ptr<Parameters> parameters_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LoaderSource> source_;
+  std::unique_ptr<Checkpoints> checkpoints_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Evaluator> evaluator_;  // made by the first evaluation
+  RunSummary summary_;
+  Ending ending_ = Ending::finished;
+  Index evaluated_step_ = -1;
+
+  struct Window {
+    Index steps = 0, clips = 0;
+    double data = 0, seconds = 0;
+
+    void add(const StepRecord& record);
+    double clips_per_second() const { return static_cast<double>(clips) / seconds; }
+  };
+  // Of the session, since the last row of metrics, since the last progress line.
+  Window total_, window_, shown_;
+  std::chrono::steady_clock::time_point start_;
+  double seconds_before_ = 0;  // of the run's earlier sessions
+};
+
+// Milliseconds since this process was started, at most 10 too many: what the kernel counts in.
+double process_age_ms();
+
+}  // namespace framefold
