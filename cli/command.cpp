@@ -14,7 +14,8 @@ CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& 
 
 void ConfigArguments::add_to(CLI::App& command, bool required) {
   command.add_option("CONFIG", file, "A preset's name (`framefold models`) or a TOML file")
-      ->required(required);
+      ->required(required)
+      ->type_name("");
   command
       .add_option("--set", sets,
                   "section.key=value, over CONFIG and the environment; may be repeated "

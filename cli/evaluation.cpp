@@ -84,44 +84,44 @@ Baselines baselines(const Dataset& held_out, Index clips, const std::vector<floa
 Evaluator::Evaluator(const Config& config, std::shared_ptr<const Dataset> dataset, Index clips,
                      Parameters& parameters)
     : dataset_(std::move(dataset)),
+      parameters_(parameters),
       clips_(clips_of(*dataset_, clips)),
       clip_size_(numbers_of(*dataset_)) {
   if (clips_ == 0) fail(ErrorCode::argument, "evaluation: there are no clips");
   for (const Index batch : evaluation_batches(config.train.batch, clips_))
-    passes_.push_back(pass(config, batch, parameters));
-}
-
-Evaluator::Pass Evaluator::pass(const Config& config, Index batch, Parameters& parameters) {
-  Compiled compiled = compile_evaluation(config, batch);
-  code_size_ = compiled.plan->graph().shape(compiled.model.code).size() / batch;
-  return {compiled.model, std::make_unique<Executor>(compiled.plan, parameters), batch};
-}
-
-Bytes Evaluator::arena_bytes() const {
-  Bytes bytes = 0;
-  for (const Pass& pass : passes_) bytes += pass.executor->arena_bytes();
-  return bytes;
+    plans_.push_back(compile_evaluation(config, batch));
+  const Graph& graph = plans_.front().plan->graph();
+  code_size_ = graph.shape(plans_.front().model.code).size() / plans_.front().batch;
 }
 
 HeldOut Evaluator::run(const std::function<void(const Sample&)>& each) {
   HeldOut total;
-  const Pass& full = passes_.front();
-  for (Index first = 0; first < clips_; first += full.batch) {
-    const Pass& pass = clips_ - first < full.batch ? passes_.back() : full;
-    const Tensor input = pass.executor->input("clip");
-    auto* clips = input.as<std::uint8_t>();
-    for (Index row = 0; row < pass.batch; ++row)
-      dataset_->read(first + row, {}, {clips + row * clip_size_, DType::u8, dataset_->shape()});
-    pass.executor->run({}, false);
-    const double share = static_cast<double>(pass.batch) / static_cast<double>(clips_);
-    total.loss += share * static_cast<double>(pass.executor->loss());
-    const auto* codes = pass.executor->value(pass.model.code).as<float>();
-    const auto* made = pass.executor->value(pass.model.reconstruction).as<float>();
-    // Read again from the plan: an input may be overwritten once it has been used.
-    const auto* read = pass.executor->value(pass.model.clip).as<std::uint8_t>();
-    for (Index row = 0; row < pass.batch; ++row) {
-      Sample sample{first + row,
-                    read + row * clip_size_,
+  Index first = 0;
+  for (const Compiled& compiled : plans_) {
+    const Index last = first + (clips_ - first) / compiled.batch * compiled.batch;
+    run(compiled, first, last, total, each);
+    first = last;
+  }
+  return total;
+}
+
+void Evaluator::run(const Compiled& compiled, Index first, Index last, HeldOut& total,
+                    const std::function<void(const Sample&)>& each) {
+  const auto& [model, plan, batch] = compiled;
+  Executor executor(plan, parameters_);
+  auto* input = executor.input("clip").as<std::uint8_t>();
+  for (Index at = first; at < last; at += batch) {
+    for (Index row = 0; row < batch; ++row)
+      dataset_->read(at + row, {}, {input + row * clip_size_, DType::u8, dataset_->shape()});
+    executor.run({}, false);
+    total.loss += static_cast<double>(*executor.value(model.loss).as<float>()) *
+                  static_cast<double>(batch) / static_cast<double>(clips_);
+    const auto* clips = executor.value(model.clip).as<std::uint8_t>();
+    const auto* codes = executor.value(model.code).as<float>();
+    const auto* made = executor.value(model.reconstruction).as<float>();
+    for (Index row = 0; row < batch; ++row) {
+      Sample sample{at + row,
+                    clips + row * clip_size_,
                     codes + row * code_size_,
                     made + row * clip_size_,
                     {}};
@@ -131,7 +131,6 @@ HeldOut Evaluator::run(const std::function<void(const Sample&)>& each) {
       if (each) each(sample);
     }
   }
-  return total;
 }
 
 }  // namespace framefold

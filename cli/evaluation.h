@@ -40,7 +40,8 @@ struct HeldOut {
   double loss = 0;  // mean over clips
 };
 
-// A model's forward pass over the first clips of a dataset, in their order.
+// A model's forward pass over the first clips of a dataset, in their order. Its arena is held while
+// it runs only.
 class Evaluator {
  public:
   // `clips` 0: all of them. `parameters` must hold the evaluation graph's.
@@ -58,19 +59,15 @@ class Evaluator {
 
   Index clips() const { return clips_; }
   Index code_size() const { return code_size_; }
-  Bytes arena_bytes() const;
 
  private:
-  struct Pass {
-    Autoencoder model;
-    std::unique_ptr<Executor> executor;
-    Index batch = 0;
-  };
-  Pass pass(const Config& config, Index batch, Parameters& parameters);
+  void run(const Compiled& compiled, Index first, Index last, HeldOut& total,
+           const std::function<void(const Sample&)>& each);
 
   std::shared_ptr<const Dataset> dataset_;
+  Parameters& parameters_;
   Index clips_ = 0, code_size_ = 0, clip_size_ = 0;
-  std::vector<Pass> passes_;  // of the batch, of the rest
+  std::vector<Compiled> plans_;  // of the batch, of the rest
 };
 
 // The clips an evaluator takes of a dataset: `wanted`, 0 for all, or as many as there are.

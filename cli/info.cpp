@@ -104,7 +104,9 @@ void add_info(CLI::App& app) {
                  "  framefold info runs/demo\n"
                  "  framefold info runs/demo/checkpoints/step-00001000.safetensors --json\n",
                  arguments->json);
-  command->add_option("PATH", arguments->path, "A run's folder or a safetensors file")->required();
+  command->add_option("PATH", arguments->path, "A run's folder or a safetensors file")
+      ->type_name("")
+      ->required();
   command->callback([arguments] { run(*arguments); });
 }
 

@@ -78,7 +78,7 @@ void add_keys(CLI::App& app) {
       "  framefold keys train                     the keys of [train]\n"
       "  FRAMEFOLD_TRAIN_BATCH=8 framefold train digits-dense      set one by the environment\n",
       *json);
-  command->add_option("PREFIX", *prefix, "Only keys that begin so");
+  command->add_option("PREFIX", *prefix, "Only keys that begin so")->type_name("");
   command->callback([json, prefix] { list_keys(*prefix, *json); });
 }
 

@@ -97,7 +97,7 @@ ModelOptions model_options(const Config& config) {
 
 Compiled compile_training(const Config& config, Index batch) {
   Graph graph(Mode::train);
-  Compiled compiled{build_model(graph, model_options(config), batch), nullptr};
+  Compiled compiled{build_model(graph, model_options(config), batch), nullptr, batch};
   compiled.plan = std::make_shared<Plan>(
       compile(graph, {.loss = compiled.model.loss, .stream = stream_of(config.train)}));
   return compiled;
@@ -105,7 +105,7 @@ Compiled compile_training(const Config& config, Index batch) {
 
 Compiled compile_evaluation(const Config& config, Index batch) {
   Graph graph(Mode::evaluate);
-  Compiled compiled{build_model(graph, model_options(config), batch), nullptr};
+  Compiled compiled{build_model(graph, model_options(config), batch), nullptr, batch};
   const Autoencoder& model = compiled.model;
   compiled.plan = std::make_shared<Plan>(
       compile(graph, {.fetch = {model.clip, model.code, model.reconstruction, model.loss},

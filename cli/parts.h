@@ -25,6 +25,7 @@ Schedule schedule_of(const TrainConfig& train, Index steps);
 struct Compiled {
   Autoencoder model;
   std::shared_ptr<const Plan> plan;
+  Index batch = 0;
 };
 Compiled compile_training(const Config& config, Index batch);
 Compiled compile_evaluation(const Config& config, Index batch);  // fetches code, reconstruction

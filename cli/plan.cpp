@@ -38,7 +38,7 @@ void run(const Arguments& arguments) {
   heading += text("model ", config.model.name, ", batch ", report.batch, " of ", data.frames, " x ",
                   data.height, " x ", data.width, " x ", data.channels, ", code of ", report.code,
                   " numbers a clip\n", report.parameters, " parameters, ",
-                  with_prefix(report.forward_flops + report.backward_flops), "flop a step\n\n");
+                  with_prefix(report.forward_flops + report.backward_flops, "flop"), " a step\n\n");
   TextTable memory({"memory"}), flops(flops_heading);
   for (const auto& row : memory_rows(report)) memory.row(row);
   for (const auto& row : flops_rows(report)) flops.row(row);

@@ -50,8 +50,9 @@ PlanReport plan_report(const Config& config, Index batch) {
   report.arena = plan.arena_bytes();
   report.arena_bound = plan.live_bytes_bound();
   if (config.train.evaluate_every > 0 && config.data.held_out > 0)
-    for (const Index size : evaluation_batches(batch, config.train.evaluate_clips))
-      report.evaluation += compile_evaluation(config, size).plan->arena_bytes();
+    report.evaluation =
+        compile_evaluation(config, evaluation_batches(batch, config.train.evaluate_clips).front())
+            .plan->arena_bytes();
   const Index waiting = config.data.workers > 0 ? config.data.prefetch : 1;
   report.data = static_cast<Bytes>(waiting) * graph.type(training.model.clip).bytes();
 
@@ -107,14 +108,13 @@ std::vector<std::vector<std::string>> memory_rows(const PlanReport& report) {
           {"gradients", with_bytes(report.gradients)},
           {"optimiser", with_bytes(report.optimizer)},
           {"batches read ahead", with_bytes(report.data)},
-          {"arena", with_bytes(report.arena),
-           text("activations, their gradients, workspaces; ", with_bytes(report.arena_bound),
-                " live at once")},
-          {"evaluation", with_bytes(report.evaluation), "arenas of the held-out passes"},
-          {"total", with_bytes(report.total)},
-          {"in use, forward", with_bytes(report.forward)},
-          {"in use, backward", with_bytes(report.backward)},
-          {"in use, update", with_bytes(report.update)}};
+          {"arena: activations, their gradients, workspaces", with_bytes(report.arena)},
+          {"arena of an evaluation", with_bytes(report.evaluation)},
+          {"all that a run takes", with_bytes(report.total)},
+          {"in use at the forward pass's peak", with_bytes(report.forward)},
+          {"in use at the backward pass's peak", with_bytes(report.backward)},
+          {"in use at the update", with_bytes(report.update)},
+          {"arena that no placement could go below", with_bytes(report.arena_bound)}};
 }
 
 std::vector<std::vector<std::string>> flops_rows(const PlanReport& report) {

@@ -24,7 +24,7 @@ struct PlanReport {
   Bytes values = 0;      // parameters and running statistics
   Bytes gradients = 0, optimizer = 0;
   Bytes arena = 0, arena_bound = 0;             // of the training plan; no placement needs less
-  Bytes evaluation = 0;                         // arenas of the plans that evaluate
+  Bytes evaluation = 0;                         // arena of the plan that evaluates
   Bytes data = 0;                               // batches read ahead
   Bytes forward = 0, backward = 0, update = 0;  // bytes in use at each phase's peak
   Bytes total = 0;                              // bytes held by a run: the sum of what it allocates

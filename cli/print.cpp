@@ -47,11 +47,18 @@ std::string with_bytes(Bytes bytes) {
   return three_digits(value) + units[unit];
 }
 
-std::string with_prefix(double value) {
-  constexpr std::array<const char*, 6> units = {"", " k", " M", " G", " T", " P"};
-  std::size_t unit = 0;
-  for (; std::abs(value) >= 1000 && unit + 1 < units.size(); ++unit) value /= 1000;
-  return three_digits(value) + units[unit];
+std::string with_prefix(double value, std::string_view unit) {
+  constexpr std::string_view prefixes = " kMGTP";
+  std::size_t power = 0;
+  for (; std::abs(value) >= 1000 && power + 1 < prefixes.size(); ++power) value /= 1000;
+  std::string out = three_digits(value);
+  if (power > 0 || !unit.empty()) out += ' ';
+  if (power > 0) out += prefixes[power];
+  return out.append(unit);
+}
+
+std::string with_rate(double per_second, std::string_view what) {
+  return text(three_digits(per_second), ' ', what, "/s");
 }
 
 std::string with_time(double seconds) {

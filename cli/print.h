@@ -10,10 +10,11 @@
 namespace framefold {
 
 std::string with_digits(double value, int decimals);
-std::string with_bytes(Bytes bytes);     // 512 B, 1.5 KiB, 20 MiB
-std::string with_prefix(double value);   // 950, 1.2 k, 34 M, 5.6 G
-std::string with_time(double seconds);   // 0.8 s, 42 s, 3:07 min, 2:05 h
-std::string with_percent(double share);  // 3 %
+std::string with_bytes(Bytes bytes);                                // 512 B, 1.5 KiB, 20 MiB
+std::string with_prefix(double value, std::string_view unit = {});  // 950 flop, 1.25 Mflop
+std::string with_rate(double per_second, std::string_view what);    // 1250 clips/s, 3.21 clips/s
+std::string with_time(double seconds);                              // 0.8 s, 42 s, 3:07 min, 2:05 h
+std::string with_percent(double share);                             // 3 %
 
 // "8GiB", "512 MB", "1.5G" or a number of bytes; Error(config) names `what`.
 Bytes parse_bytes(const std::string& text, std::string_view what);

@@ -68,8 +68,10 @@ std::vector<Headline> headlines_of(const RunSummary& run) {
     numbers.push_back({"Held-out loss", with_digits(run.held_out->loss, 4), run.config.model.loss,
                        text("MSE ", with_digits(run.held_out->quality.mse, 5))});
   }
-  numbers.push_back({"Speed", with_prefix(run.clips_per_second), "clips/s",
-                     text("first step ", with_digits(run.first_step_ms, 0), " ms after start")});
+  if (run.clips_per_second > 0)
+    numbers.push_back(
+        {"Speed", with_digits(run.clips_per_second, run.clips_per_second < 10 ? 1 : 0), "clips/s",
+         text("first step ", with_digits(run.first_step_ms, 0), " ms after start")});
   return numbers;
 }
 
@@ -96,7 +98,7 @@ void add_timing(Report& report, const RunSummary& run) {
   for (const OpTime& op : time.ops)
     rows.push_back({op.op, with_time(op.forward), with_time(op.backward),
                     with_digits(100 * (op.forward + op.backward) / ops, 1) + " %"});
-  if (!rows.empty()) report.table({"operation", "forward", "backward", "share"}, rows);
+  if (!rows.empty()) report.tables({{{"operation", "forward", "backward", "share"}, rows}});
 }
 
 }  // namespace
@@ -125,12 +127,11 @@ std::vector<OpTime> op_times(const Executor& executor) {
 }
 
 Json to_json(const RunSummary& run) {
-  Json json{{"run", run.name},
-            {"step", run.step},
-            {"steps", run.steps},
-            {"seconds", run.seconds},
-            {"first_step_ms", run.first_step_ms},
-            {"clips_per_second", run.clips_per_second}};
+  Json json{{"run", run.name}, {"step", run.step}, {"steps", run.steps}, {"seconds", run.seconds}};
+  if (run.clips_per_second > 0) {
+    json["first_step_ms"] = run.first_step_ms;
+    json["clips_per_second"] = run.clips_per_second;
+  }
   if (run.held_out)
     json["held_out"] = {{"clips", run.held_out->quality.clips},
                         {"loss", run.held_out->loss},
@@ -148,9 +149,8 @@ Json to_json(const RunSummary& run) {
 
 std::string report_html(const RunSummary& run, const std::vector<MetricRow>& rows) {
   const DataConfig& data = run.config.data;
-  Report report(run.name, text(run.config.model.name, " autoencoder, ",
-                               with_prefix(static_cast<double>(run.plan.parameters)),
-                               "parameters · ", run.data, " · step ", run.step, " of ", run.steps,
+  Report report(run.name, text(run.config.model.name, " autoencoder, ", run.plan.parameters,
+                               " parameters · ", run.data, " · step ", run.step, " of ", run.steps,
                                " in ", with_time(run.seconds)));
   report.headlines(headlines_of(run));
   if (!run.strip_png.empty()) {
@@ -168,9 +168,7 @@ std::string report_html(const RunSummary& run, const std::vector<MetricRow>& row
   add_timing(report, run);
   report.section("Plan", text("Known before the first byte was taken. Batch ", run.plan.batch,
                               ", code of ", run.plan.code, " numbers a clip."));
-  report.table({"memory", "", ""}, memory_rows(run.plan));
-  report.table({"floating-point operations", "count", "forward", "backward", "share"},
-               flops_rows(run.plan));
+  report.tables({{{"memory", ""}, memory_rows(run.plan)}, {flops_heading, flops_rows(run.plan)}});
   report.section("Configuration");
   report.code("config.toml", run.config_toml);
   report.code("environment.json", run.environment);

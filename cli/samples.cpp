@@ -1,22 +1,22 @@
 #include "cli/samples.h"
 
+#include <algorithm>
+
 #include "io/draw.h"
 
 namespace framefold {
 namespace {
 
-constexpr Index gap = 16;
+constexpr Index gap = 16;         // between clips
+constexpr Index most_strips = 2;  // more would only be scrolled past
 
-// Pictures of one width below each other.
-Picture stack(const std::vector<Picture>& pieces) {
-  Index height = -gap;
-  for (const Picture& piece : pieces) height += piece.height + gap;
-  Picture all(pieces.front().width, height, 3, 255);
-  Index y = 0;
-  for (const Picture& piece : pieces) {
-    paste(all, piece, 0, y);
-    y += piece.height + gap;
-  }
+// Pictures of one size below or beside each other.
+Picture join(const std::vector<Picture>& pieces, bool below) {
+  const Picture& first = pieces.front();
+  const auto count = static_cast<Index>(pieces.size());
+  const Index dx = below ? 0 : first.width + gap, dy = below ? first.height + gap : 0;
+  Picture all(first.width + (count - 1) * dx, first.height + (count - 1) * dy, 3, 255);
+  for (Index i = 0; i < count; ++i) paste(all, pieces[static_cast<std::size_t>(i)], i * dx, i * dy);
   return all;
 }
 
@@ -44,10 +44,10 @@ Picture Samples::strip() const {
     return draw_strip({clips.data, clips.dtype, batch}, {made.data, made.dtype, batch});
   }
   std::vector<Picture> strips;
-  for (Index i = 0; i < count_; ++i)
+  for (Index i = 0; i < std::min(count_, most_strips); ++i)
     strips.push_back(draw_strip({clips.as<std::uint8_t>() + i * shape_.size(), DType::u8, shape_},
                                 {made.as<float>() + i * shape_.size(), DType::f32, shape_}));
-  return stack(strips);
+  return join(strips, true);
 }
 
 std::vector<Picture> Samples::animation() const {
@@ -59,7 +59,7 @@ std::vector<Picture> Samples::animation() const {
   for (std::size_t t = 0; !clips.empty() && t < clips.front().size(); ++t) {
     std::vector<Picture> pieces;
     for (const auto& clip : clips) pieces.push_back(clip[t]);
-    frames.push_back(stack(pieces));
+    frames.push_back(join(pieces, false));
   }
   return frames;
 }

@@ -19,9 +19,9 @@ class Samples {
   void clear();
   Index count() const { return count_; }
 
-  // Rows original, reconstruction and error; clips below each other.
+  // Rows original, reconstruction and error; of clips two, below each other.
   Picture strip() const;
-  // The clips in motion, side by side in time; none for single images.
+  // The clips in motion, beside each other; none for single images.
   std::vector<Picture> animation() const;
 
   static constexpr double frames_per_second = 8;

@@ -13,6 +13,10 @@ struct Arguments {
 
 TrainingRun begin(const Arguments& arguments) {
   if (!arguments.resume.empty()) {
+    if (!arguments.config.file.empty() || !arguments.name.empty() || arguments.overwrite)
+      fail(ErrorCode::config,
+           "train: --resume continues a run as it is; leave out CONFIG, --name "
+           "and --overwrite");
     RunDirectory directory = RunDirectory::resume(arguments.resume);
     const Config config = resolve_resumed(directory.config(), arguments.config.sets);
     return {std::move(directory), config, true};
@@ -51,13 +55,11 @@ void add_train(CLI::App& app) {
       "\nCtrl-C (or SIGTERM) saves after the current step and exits with 75.\n",
       arguments->json);
   arguments->config.add_to(*command, false);
-  command->add_option("--name", arguments->name, "The run's name, its folder under runs/");
-  CLI::Option* resume =
-      command->add_option("--resume", arguments->resume, "Continue the run in this folder")
-          ->type_name("RUN");
-  command->add_flag("--overwrite", arguments->overwrite, "Replace a run of the same name")
-      ->excludes(resume);
-  resume->excludes("CONFIG")->excludes("--name");
+  command->add_option("--name", arguments->name, "The run's name, its folder under runs/")
+      ->type_name("NAME");
+  command->add_option("--resume", arguments->resume, "Continue the run in this folder")
+      ->type_name("RUN");
+  command->add_flag("--overwrite", arguments->overwrite, "Replace a run of the same name");
   command->callback([arguments] { run(*arguments); });
 }
 

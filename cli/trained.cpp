@@ -23,10 +23,12 @@ fs::path checkpoint_of(const RunDirectory& run, const std::string& wanted) {
 }  // namespace
 
 void TrainedArguments::add_to(CLI::App& command) {
-  command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required();
+  command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required()->type_name("");
   command.add_option("--data", data, "Other data in place of the run's held-out clips: all of it")
       ->type_name("PATH");
-  command.add_option("--checkpoint", checkpoint, "best, last or a file")->capture_default_str();
+  command.add_option("--checkpoint", checkpoint, "best, last or a file")
+      ->type_name("WHICH")
+      ->capture_default_str();
 }
 
 Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arguments.run)) {

@@ -89,11 +89,14 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   for (const MetricRow& row : metrics_->rows())
     seconds_before_ = row[Column::seconds].value_or(seconds_before_);
   summary_.seconds = seconds_before_;
+  summary_.step = step();
+  if (resumed && fs::exists(directory_.environment()))
+    summary_.environment = read_file(directory_.environment(), 1 << 20);
 
   const PlanReport& plan = summary_.plan;
-  progress_.note(text(directory_.path().string(), ": ", config_.model.name, ", ",
-                      with_prefix(static_cast<double>(plan.parameters)), "parameters, ",
-                      with_prefix(plan.forward_flops + plan.backward_flops), "flop a step, ",
+  progress_.note(text(directory_.path().string(), ": ", config_.model.name, ", ", plan.parameters,
+                      " parameters, ",
+                      with_prefix(plan.forward_flops + plan.backward_flops, "flop"), " a step, ",
                       with_bytes(plan.total), "; ", summary_.device));
   progress_.note(text(summary_.data, ": ", data_.train->size(), " clips of ", data_.train->shape(),
                       ", ", data_.held_out ? data_.held_out->size() : 0, " held out; step ", step(),
@@ -174,8 +177,8 @@ std::string TrainingRun::progress_text(const StepRecord& record) const {
   const double left = static_cast<double>(config_.train.steps - summary_.step) * total_.seconds /
                       static_cast<double>(total_.steps);
   return text("step ", summary_.step, "/", config_.train.steps, "  loss ",
-              with_digits(record.loss, 5), "  ", with_prefix(shown_.clips_per_second()),
-              "clips/s  data ", with_percent(shown_.data / shown_.seconds), "  ", with_time(left),
+              with_digits(record.loss, 5), "  ", with_rate(shown_.clips_per_second(), "clips"),
+              "  data ", with_percent(shown_.data / shown_.seconds), "  ", with_time(left),
               " left");
 }
 
@@ -223,7 +226,7 @@ void TrainingRun::write_report() {
   Timing& time = summary_.timing;
   time.evaluation = seconds_since(start_) - time.data - time.compute - time.update;
   time.ops = op_times(*executor_);
-  summary_.clips_per_second = total_.clips_per_second();
+  if (total_.steps > 0) summary_.clips_per_second = total_.clips_per_second();
   write_file(directory_.results(), to_json(summary_).dump(2) + '\n');
   write_file(directory_.report(), report_html(summary_, metrics_->rows()));
 }
@@ -239,8 +242,10 @@ std::string TrainingRun::summary() const {
   }
   table.row({"steps", text(summary_.step, " of ", summary_.steps)});
   table.row({"time", with_time(summary_.seconds)});
-  table.row({"speed", with_prefix(summary_.clips_per_second) + "clips/s"});
-  table.row({"first step", with_digits(summary_.first_step_ms, 0) + " ms after start"});
+  if (total_.steps > 0) {
+    table.row({"speed", with_rate(summary_.clips_per_second, "clips")});
+    table.row({"first step", with_digits(summary_.first_step_ms, 0) + " ms after start"});
+  }
   table.row({"report", directory_.report().string()});
   return table.text();
 }

@@ -26,7 +26,7 @@ add_library(framefold_cli STATIC ${cli_sources} ${generated}/presets.cpp)
 add_dependencies(framefold_cli framefold_version)
 target_include_directories(framefold_cli PRIVATE ${generated})
 target_link_libraries(framefold_cli PUBLIC
-  framefold_engine framefold_io CLI11::CLI11 Eigen3::Eigen)
+  framefold_models framefold_engine framefold_io CLI11::CLI11 Eigen3::Eigen)
 
 
 add_executable(framefold ${PROJECT_SOURCE_DIR}/cli/main.cpp)

@@ -169,7 +169,7 @@ std::string plot(const Chart& chart) {
   out << "<text class='title' x='0' y='14'>" << escape_html(chart.title) << "</text>";
 
   double legend = 0;
-  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+  for (std::size_t i = 0; chart.series.size() > 1 && i < chart.series.size(); ++i) {
     const std::string& name = chart.series[i].name;
     out << "<path class='line' style='stroke:var(--c" << i << ")' d='M" << number(legend)
         << " 34h16'/><text x='" << number(legend + 22) << "' y='38'>" << escape_html(name)

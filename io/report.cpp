@@ -14,7 +14,8 @@ main{max-width:1080px;margin:0 auto;padding:48px 24px 96px}
 h1{font-size:30px;line-height:1.2;letter-spacing:-.02em;font-weight:650;margin:0}
 h2{font-size:18px;letter-spacing:-.01em;font-weight:620;margin:64px 0 4px}
 .sub,.note,figcaption{color:var(--muted)}
-.sub{margin:6px 0 0}.note{margin:0 0 20px;max-width:68ch;font-size:14.5px}
+.brand{margin:0 0 4px;font-size:13px;color:var(--muted)}
+.sub{margin:8px 0 0;max-width:80ch}.note{margin:0 0 20px;max-width:68ch;font-size:14.5px}
 .numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1px;background:var(--grid);border:1px solid var(--grid);border-radius:10px;overflow:hidden;margin:36px 0 0}
 .numbers div{background:var(--surface);padding:18px 20px 16px}
 .numbers dt{font-size:13px;color:var(--muted)}
@@ -23,22 +24,26 @@ h2{font-size:18px;letter-spacing:-.01em;font-weight:620;margin:64px 0 4px}
 .numbers p{margin:2px 0 0;font-size:13px;color:var(--muted)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:36px 40px;margin-top:20px}
 .charts svg{width:100%;height:auto;display:block;overflow:visible}
-figure{margin:20px 0 0}
-figure img{display:block;max-width:100%;height:auto;border-radius:6px;border:1px solid var(--grid);image-rendering:pixelated;background:#fff}
+figure{margin:24px 0 0}
+figure img{display:block;width:100%;height:auto;border-radius:6px;border:1px solid var(--grid);background:#fff}
 figcaption{font-size:13.5px;margin-top:8px}
 .bars{display:grid;grid-template-columns:max-content 1fr max-content;gap:6px 16px;align-items:center;font-size:14px;margin-top:16px}
 .bars i{display:block;height:12px;border-radius:2px;background:var(--c0);min-width:1px}
 .bars b{font-weight:400;font-variant-numeric:tabular-nums;color:var(--muted);text-align:right}
-.scroll{overflow-x:auto;margin-top:16px}
+.tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:24px 56px;align-items:start;margin-top:16px}
+.tables>div{overflow-x:auto}
 table{border-collapse:collapse;font-size:14px;width:100%;font-variant-numeric:tabular-nums}
 th{font-weight:500;color:var(--muted);text-align:left;padding:6px 24px 6px 0;border-bottom:1px solid var(--grid);white-space:nowrap}
 td{padding:6px 24px 6px 0;border-bottom:1px solid var(--grid);white-space:nowrap}
 td:last-child,th:last-child{padding-right:0}
+tr:last-child td{border-bottom:0}
 td.n,th.n{text-align:right}
 details{margin-top:16px}
 summary{cursor:pointer;color:var(--muted);font-size:14px}
 pre{font:12.5px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-x:auto;padding:16px 18px;border:1px solid var(--grid);border-radius:8px}
-@media (max-width:600px){main{padding:28px 16px 64px}h2{margin-top:48px}.numbers dd{font-size:23px}}
+@media (max-width:600px){main{padding:28px 16px 64px}h2{margin-top:48px}.numbers dd{font-size:23px}
+figure{overflow-x:auto}figure img{min-width:620px}figcaption{position:sticky;left:0}
+.bars{grid-template-columns:1fr max-content;grid-auto-flow:dense}.bars i{grid-column:1/-1;margin-bottom:6px}}
 @media print{details{display:none}}
 )";
 
@@ -64,8 +69,8 @@ std::string base64(std::string_view bytes) {
 }
 
 Report::Report(std::string title, std::string subtitle) : title_(std::move(title)) {
-  body_ = "<header><h1>" + escape_html(title_) + "</h1><p class=sub>" + escape_html(subtitle) +
-          "</p></header>\n";
+  body_ = "<header><p class=brand>Framefold</p><h1>" + escape_html(title_) + "</h1><p class=sub>" +
+          escape_html(subtitle) + "</p></header>\n";
 }
 
 void Report::headlines(const std::vector<Headline>& numbers) {
@@ -113,26 +118,27 @@ void Report::bars(const std::vector<Bar>& bars) {
   body_ += "</div>\n";
 }
 
-void Report::table(const std::vector<std::string>& heading,
-                   const std::vector<std::vector<std::string>>& rows) {
-  // A column of numbers stands to the right, its heading too.
-  const auto cell = [&](const char* tag, const std::string& content, std::size_t column) {
-    const bool number = !rows.empty() && column < rows.front().size() && column > 0 &&
-                        is_number(rows.front()[column]);
-    body_ += std::string("<") + tag + (number ? " class=n>" : ">") + escape_html(content) + "</" +
-             tag + ">";
+void Report::tables(const std::vector<ReportTable>& tables) {
+  body_ += "<div class=tables>";
+  for (const ReportTable& each : tables) table(each);
+  body_ += "</div>\n";
+}
+
+void Report::table(const ReportTable& table) {
+  const auto line = [&](const char* tag, const std::vector<std::string>& cells) {
+    body_ += "<tr>";
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      // By the first row: a heading stands as its column does.
+      const auto& first = table.rows.front();
+      const bool number = i > 0 && i < first.size() && is_number(first[i]);
+      body_ += std::string("<") + tag + (number ? " class=n>" : ">") + escape_html(cells[i]) +
+               "</" + tag + ">";
+    }
+    body_ += "</tr>";
   };
-  body_ += "<div class=scroll><table>";
-  if (!heading.empty()) {
-    body_ += "<tr>";
-    for (std::size_t i = 0; i < heading.size(); ++i) cell("th", heading[i], i);
-    body_ += "</tr>";
-  }
-  for (const auto& row : rows) {
-    body_ += "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i) cell("td", row[i], i);
-    body_ += "</tr>";
-  }
+  body_ += "<div><table>";
+  if (!table.rows.empty()) line("th", table.heading);
+  for (const auto& row : table.rows) line("td", row);
   body_ += "</table></div>\n";
 }
 

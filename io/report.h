@@ -20,6 +20,11 @@ struct Bar {
   std::string text;  // the value for people
 };
 
+struct ReportTable {
+  std::vector<std::string> heading;
+  std::vector<std::vector<std::string>> rows;  // numbers stand to the right
+};
+
 class Report {
  public:
   Report(std::string title, std::string subtitle);
@@ -30,13 +35,14 @@ class Report {
   void charts(const std::vector<Chart>& charts);
   void picture(std::string_view media_type, std::string_view bytes, std::string_view caption);
   void bars(const std::vector<Bar>& bars);
-  void table(const std::vector<std::string>& heading,
-             const std::vector<std::vector<std::string>>& rows);
+  void tables(const std::vector<ReportTable>& tables);         // side by side where there is room
   void code(std::string_view summary, std::string_view text);  // folded until it is opened
 
   std::string html() const;
 
  private:
+  void table(const ReportTable& table);
+
   std::string title_, body_;
   bool open_ = false;
 };
