@@ -97,6 +97,7 @@ struct Key {
 std::span<const Key> keys();                             // in the order of config.toml
 std::string_view type_name(const Key& key);              // text, integer, number, ...
 std::string value_text(const Key& key, Config& config);  // as TOML writes it
+std::string described(const Key& key);                   // its doc with its choices
 std::string variable_name(const Key& key);               // FRAMEFOLD_TRAIN_BATCH
 
 struct Preset {

@@ -1,7 +1,6 @@
 // The table of keys.
 #include <array>
-#include <cmath>
-#include <sstream>
+#include <cctype>
 
 #include "cli/config.h"
 
@@ -107,6 +106,13 @@ std::string_view type_name(const Key& key) {
   constexpr std::array<std::string_view, 5> names = {"text", "integer", "number", "true or false",
                                                      "list of integers"};
   return names[key.field(defaults).index()];
+}
+
+std::string described(const Key& key) {
+  std::string text(key.doc);
+  if (!key.choices.empty()) text += ": ";
+  for (const char c : key.choices) text += c == '|' ? std::string(", ") : std::string(1, c);
+  return text;
 }
 
 std::string variable_name(const Key& key) {

@@ -39,15 +39,13 @@ void list_keys(const std::string& prefix, bool as_json) {
   Config defaults;
   for (const Key& key : keys()) {
     if (key.name.substr(0, prefix.size()) != prefix) continue;
-    std::string doc(key.doc), choices(key.choices);
-    for (std::size_t at; (at = choices.find('|')) != std::string::npos;)
-      choices.replace(at, 1, ", ");
-    if (!choices.empty()) doc += ": " + choices;
+    const std::string doc = described(key);
     table.row({std::string(key.name), value_text(key, defaults), doc});
     json.push_back({{"name", key.name},
                     {"type", type_name(key)},
                     {"default", value_text(key, defaults)},
                     {"variable", variable_name(key)},
+                    {"on_resume", key.on_resume},
                     {"doc", doc}});
   }
   if (json.empty()) fail(ErrorCode::config, "no key begins with \"", prefix, "\"");

@@ -8,4 +8,7 @@ target_link_libraries(framefold-tests PRIVATE
 # For one file only: elsewhere the folder's name would keep checkouts from sharing a compiler cache.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/data.cpp PROPERTIES
   COMPILE_DEFINITIONS FRAMEFOLD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERTIES
+  COMPILE_DEFINITIONS FRAMEFOLD_COMMAND="$<TARGET_FILE:framefold>")
+add_dependencies(framefold-tests framefold)
 gtest_discover_tests(framefold-tests DISCOVERY_TIMEOUT 60)

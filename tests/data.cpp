@@ -11,4 +11,8 @@ std::filesystem::path test_data(const std::string& name) {
   return std::filesystem::exists(path) ? path : std::filesystem::path{};
 }
 
+std::filesystem::path source_file(const std::string& name) {
+  return std::filesystem::path(FRAMEFOLD_SOURCE_DIR) / name;
+}
+
 }  // namespace framefold

@@ -10,4 +10,7 @@ namespace framefold {
 // project; empty where it is absent: then a test skips and names it.
 std::filesystem::path test_data(const std::string& name);
 
+// A file of the project's sources.
+std::filesystem::path source_file(const std::string& name);
+
 }  // namespace framefold

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "io/file.h"
+#include "tests/data.h"
 #include "tests/temporary.h"
 
 namespace framefold {
@@ -138,6 +139,18 @@ TEST(Config, TableIsConsistent) {
     EXPECT_TRUE(key.choices.empty() || type_name(key) == "text") << key.name;
   }
   EXPECT_EQ(variable_name(keys()[0]), "FRAMEFOLD_RUN_NAME");
+}
+
+// docs/command.md holds the table: a row for each key, in order, as this test writes it.
+TEST(Config, DocumentationHoldsEveryKey) {
+  const std::string page = read_file(source_file("docs/command.md"), 1 << 20);
+  Config defaults;
+  std::string rows = "|---|---|---|\n";
+  for (const Key& key : keys()) {
+    rows += text("| `", key.name, "`", key.on_resume ? " *" : "", " | `", value_text(key, defaults),
+                 "` | ", described(key), " |\n");
+  }
+  EXPECT_NE(page.find(rows), std::string::npos) << "expected this table:\n" << rows;
 }
 
 // The defaults pass their own checks, and so does every preset.

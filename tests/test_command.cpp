@@ -1,0 +1,290 @@
+// The built command as a user runs it.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <thread>
+
+#include "cli/config.h"
+#include "cli/exit.h"
+#include "cli/metrics.h"
+#include "cli/run_directory.h"
+#include "io/file.h"
+#include "io/picture.h"
+#include "tests/temporary.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+struct Result {
+  int code = -1;
+  std::string out, err;
+  Json json() const { return Json::parse(out); }
+};
+
+class Command : public testing::Test {
+ protected:
+  // Starts `framefold WORDS` in the test's directory, two threads at most.
+  pid_t start(const Words& words) {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    std::vector<char*> arguments{const_cast<char*>("framefold")};
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    if (::chdir(directory.path().c_str()) != 0 || std::freopen("out", "w", stdout) == nullptr ||
+        std::freopen("err", "w", stderr) == nullptr)
+      ::_exit(120);
+    ::execv(FRAMEFOLD_COMMAND, arguments.data());
+    ::_exit(121);
+  }
+  Result finish(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status),
+            read_file(directory / "out", 1 << 24), read_file(directory / "err", 1 << 24)};
+  }
+  Result run(const Words& words) { return finish(start(words)); }
+
+  // A small run of moving digits: a second and a half at most.
+  Result train(Words more) {
+    write_file(directory / "tiny.toml", R"(
+[data]
+kind = "moving-digits"
+frames = 4
+height = 32
+width = 32
+clips = 40
+digits = 1
+[model]
+name = "conv3d"
+widths = [4, 4]
+[train]
+batch = 4
+steps = 8
+threads = 1
+log_every = 2
+evaluate_every = 4
+save_every = 2
+)");
+    Words words{"train", "tiny.toml"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  bool has(const std::string& path) const { return fs::exists(directory / path); }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(Command, HelpTeachesAndNamesExitCodes) {
+  const Result help = run({"--help"});
+  EXPECT_EQ(help.code, exit_done);
+  EXPECT_NE(help.out.find("framefold train digits-dense"), std::string::npos);
+  EXPECT_NE(help.out.find("75 interrupted"), std::string::npos);
+  for (const std::string word :
+       {"train", "eval", "reconstruct", "plan", "info", "models", "ops", "keys"}) {
+    EXPECT_NE(help.out.find("\n  " + word + " "), std::string::npos) << word;
+    const Result each = run({word, "--help"});
+    EXPECT_EQ(each.code, exit_done) << word;
+    EXPECT_NE(each.out.find("Examples:\n  "), std::string::npos) << word;
+    EXPECT_NE(each.out.find("--json"), std::string::npos) << word;
+  }
+  EXPECT_NE(run({"data", "show", "--help"}).out.find("Examples:"), std::string::npos);
+  const Result version = run({"--version"});
+  EXPECT_EQ(version.code, exit_done);
+  EXPECT_TRUE(std::regex_match(version.out, std::regex("framefold \\d+\\.\\d+\\.\\d+ \\(.+\\)\n")))
+      << version.out;
+}
+
+TEST_F(Command, MistakesAreNamedWithTheNearestName) {
+  const auto expect = [&](const Words& words, int code, const std::string& message) {
+    const Result result = run(words);
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+  };
+  expect({}, exit_usage, "subcommand");
+  expect({"trian"}, exit_usage, "there is no command \"trian\"; did you mean \"train\"?");
+  expect({"train", "--frob"}, exit_usage, "--frob");
+  expect({"train"}, exit_usage, "expected a CONFIG or --resume");
+  expect({"train", "digits-dens"}, exit_usage, "did you mean \"digits-dense\"?");
+  expect({"plan", "digits-dense", "--set", "train.batches=3"}, exit_usage,
+         "unknown key \"train.batches\"; did you mean \"train.batch\"?");
+  expect({"plan", "digits-dense", "--set", "model.name=dens"}, exit_usage, "dense");
+  expect({"plan", "digits-dense", "--memory", "3 parsecs"}, exit_usage, "expected a size");
+  expect({"plan", "digits-dense", "--memory", "1KiB"}, exit_memory, "one clip takes");
+  expect({"train", "none.toml"}, exit_data, "none.toml");
+  expect({"eval", "runs/none"}, exit_data, "holds no run");
+  expect({"info", "none"}, exit_data, "does not exist");
+  expect({"train", "clips", "--set", "data.path="}, exit_usage, "data.path is empty");
+  write_file(directory / "mine.toml", "[train]\nbatch = 4\nsped = 3\n");
+  expect({"train", "mine.toml"}, exit_usage, "mine.toml:3: unknown key \"train.sped\"");
+}
+
+TEST_F(Command, ErrorsAreJsonToo) {
+  const Result result = run({"plan", "digits-dens", "--json"});
+  EXPECT_EQ(result.code, exit_usage);
+  EXPECT_EQ(result.json()["error"]["exit"], exit_usage);
+  EXPECT_EQ(result.json()["error"]["kind"], "config");
+}
+
+TEST_F(Command, ListsAndPlan) {
+  EXPECT_EQ(run({"models", "--json"}).json()["presets"].size(), presets().size());
+  EXPECT_GT(run({"ops", "--json"}).json().size(), 10U);
+  EXPECT_EQ(run({"keys", "--json"}).json().size(), keys().size());
+  EXPECT_EQ(run({"keys", "train.beta", "--json"}).json().size(), 2U);
+
+  // 784 x 32 + 32 + 32 x 784 + 784 parameters; two products forward, three backward.
+  const Json plan = run({"plan", "digits-dense", "--json", "--set", "train.batch=10"}).json();
+  EXPECT_EQ(plan["parameters"], 50992);
+  EXPECT_EQ(plan["code"], 32);
+  for (const Json& op : plan["operations"])
+    if (op["name"] == "matmul") {
+      EXPECT_NEAR(op["forward_flops"].get<double>(), 2 * 2.0 * 10 * 784 * 32, 2e5);
+      EXPECT_NEAR(op["backward_flops"].get<double>(), 3 * 2.0 * 10 * 784 * 32, 4e5);
+    }
+  const Json& bytes = plan["bytes"];
+  EXPECT_GE(bytes["parameters"], 50992 * 4);
+  EXPECT_NEAR(bytes["optimizer"].get<double>(), 2 * bytes["gradients"].get<double>(), 512);
+
+  // The batch that fits is the largest: one more does not.
+  const Words find{"plan", "moving-digits", "--memory", "64MiB", "--json"};
+  const Json fitting = run(find).json();
+  const Index batch = fitting["batch"].get<Index>();
+  EXPECT_LE(fitting["bytes"]["total"].get<Index>(), Index{64} << 20);
+  const Json larger =
+      run({"plan", "moving-digits", "--json", "--set", "train.batch=" + std::to_string(batch + 1)})
+          .json();
+  EXPECT_GT(larger["bytes"]["total"].get<Index>(), Index{64} << 20);
+}
+
+TEST_F(Command, TrainsAndKeepsEverything) {
+  const Result result = train({"--json"});
+  ASSERT_EQ(result.code, exit_done) << result.err;
+  const Json json = result.json();
+  EXPECT_EQ(json["step"], 8);
+  EXPECT_GT(json["held_out"]["psnr"], 0.0);
+  EXPECT_GT(json["baseline_mean_frame"]["psnr"], 0.0);
+  EXPECT_EQ(json["held_out"]["clips"], 4);
+
+  const std::string run_path = "runs/tiny/";
+  for (const std::string name :
+       {"config.toml", "environment.json", "metrics.csv", "metrics.jsonl", "results.json",
+        "report.html", "samples/step-00000008.png", "samples/step-00000008.webp",
+        "samples/step-00000004.png", "checkpoints/step-00000008.safetensors"})
+    EXPECT_TRUE(has(run_path + name)) << name;
+  EXPECT_EQ(Json::parse(read_file(directory / (run_path + "results.json"), 1 << 20)), json);
+  const Json environment =
+      Json::parse(read_file(directory / (run_path + "environment.json"), 1 << 20));
+  EXPECT_EQ(environment["threads"], 1);
+  EXPECT_GT(environment["first_step_ms"], 0.0);
+
+  const auto rows = Metrics::read(directory / (run_path + "metrics.jsonl"));
+  std::vector<Index> steps;
+  for (const MetricRow& row : rows) steps.push_back(row.step);
+  EXPECT_EQ(steps, (std::vector<Index>{2, 4, 4, 6, 8, 8}));
+  EXPECT_TRUE(rows[1][Column::loss] && !rows[1][Column::held_out_psnr]);
+  EXPECT_TRUE(rows[2][Column::held_out_psnr] && !rows[2][Column::loss]);
+
+  const std::string report = read_file(directory / (run_path + "report.html"), 3 << 20);
+  EXPECT_NE(report.find("data:image/webp;base64,"), std::string::npos);
+  EXPECT_NE(report.find("<svg"), std::string::npos);
+  EXPECT_EQ(report.find("<script"), std::string::npos);
+  for (std::size_t at = 0; (at = report.find("src=\"", at)) != std::string::npos; ++at)
+    EXPECT_EQ(report.compare(at, 10, "src=\"data:"), 0);
+
+  const Result again = train({});
+  EXPECT_EQ(again.code, exit_data);
+  EXPECT_NE(again.err.find("--overwrite"), std::string::npos) << again.err;
+  EXPECT_EQ(train({"--name", "other", "--set", "train.steps=2"}).code, exit_done);
+  EXPECT_TRUE(has("runs/other/report.html"));
+}
+
+TEST_F(Command, UsesWhatItTrained) {
+  ASSERT_EQ(train({}).code, exit_done);
+  const Json json = run({"eval", "runs/tiny", "--json"}).json();
+  const Json trained = Json::parse(read_file(directory / "runs/tiny/results.json", 1 << 20));
+  EXPECT_NEAR(json["psnr"].get<double>(), trained["held_out"]["psnr"].get<double>(), 1e-9);
+  EXPECT_NEAR(json["baseline_mean_frame"]["psnr"].get<double>(),
+              trained["baseline_mean_frame"]["psnr"].get<double>(), 1e-9);
+  EXPECT_NE(run({"eval", "runs/tiny"}).out.find("mean frame of the training data"),
+            std::string::npos);
+
+  const Json pictures = run({"reconstruct", "runs/tiny", "--clips", "2", "--json"}).json();
+  ASSERT_EQ(pictures.size(), 2U);
+  const Picture strip =
+      decode_png(read_file(directory / pictures[1]["picture"].get<std::string>(), 1 << 24));
+  EXPECT_GT(strip.width, 4 * 96);
+  EXPECT_TRUE(has(pictures[1]["animation"].get<std::string>()));
+  EXPECT_EQ(run({"reconstruct", "runs/tiny", "--clips", "1", "--out", "elsewhere"}).code,
+            exit_done);
+  EXPECT_TRUE(has("elsewhere/clip-0.png"));
+
+  const Json info = run({"info", "runs/tiny", "--json"}).json();
+  EXPECT_EQ(info["step"], 8);
+  EXPECT_EQ(info["results"], trained);
+  const Json file = run({"info", info["checkpoint"].get<std::string>(), "--json"}).json();
+  EXPECT_EQ(file["metadata"]["framefold.step"], "8");
+  EXPECT_GT(file["tensors"].size(), 8U);
+
+  const Json shown = run({"data", "show", "tiny.toml", "--out", "sheet.png", "--json"}).json();
+  EXPECT_EQ(shown["train"], 36);
+  EXPECT_EQ(shown["held_out"], 4);
+  EXPECT_TRUE(has("sheet.png"));
+}
+
+TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
+  ASSERT_EQ(train({"--name", "whole"}).code, exit_done);
+  ASSERT_EQ(train({"--name", "parts", "--set", "train.steps=5"}).code, exit_done);
+  const Result resumed = run({"train", "--resume", "runs/parts", "--set", "train.steps=8"});
+  ASSERT_EQ(resumed.code, exit_done) << resumed.err;
+  const auto file = [&](const std::string& name) {
+    return Json::parse(run({"info", name, "--json"}).out)["metadata"]["framefold.metric"];
+  };
+  EXPECT_EQ(file("runs/whole/checkpoints/step-00000008.safetensors"),
+            file("runs/parts/checkpoints/step-00000008.safetensors"));
+  EXPECT_EQ(run({"train", "--resume", "runs/parts", "--set", "train.batch=8"}).code, exit_usage);
+  EXPECT_EQ(run({"train", "--resume", "runs/parts", "--name", "x"}).code, exit_usage);
+
+  // Every step once, and the same numbers: the rest of a row is time.
+  const auto numbers = [&](const std::string& name) {
+    std::vector<std::pair<Index, double>> found;
+    for (const MetricRow& row : Metrics::read(directory / name))
+      found.emplace_back(row.step,
+                         row[Column::loss].value_or(row[Column::held_out_loss].value_or(0)));
+    return found;
+  };
+  auto parts = numbers("runs/parts/metrics.jsonl");
+  std::erase_if(parts, [](const auto& row) { return row.first == 5; });  // its last one then
+  EXPECT_EQ(parts, numbers("runs/whole/metrics.jsonl"));
+}
+
+TEST_F(Command, SavesWhenAskedToStop) {
+  ASSERT_EQ(train({"--set", "train.steps=2"}).code, exit_done);  // writes tiny.toml
+  const pid_t child =
+      start({"train", "tiny.toml", "--name", "long", "--set", "train.steps=1000000", "--set",
+             "train.evaluate_every=0", "--set", "train.save_every=0", "--json"});
+  const auto since = std::chrono::steady_clock::now();
+  while (!has("runs/long/environment.json") &&
+         std::chrono::steady_clock::now() - since < std::chrono::seconds(60))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_ERROR(ErrorCode::file, "another process is training in",
+               RunDirectory::resume(directory / "runs/long"));
+  ::kill(child, SIGTERM);
+  const Result result = finish(child);
+  EXPECT_EQ(result.code, exit_interrupted);
+  EXPECT_NE(result.err.find("--resume runs/long"), std::string::npos) << result.err;
+  EXPECT_EQ(result.json()["error"]["kind"], "interrupted");
+  const Json info = run({"info", "runs/long", "--json"}).json();
+  EXPECT_TRUE(info.contains("checkpoint"));
+}
+
+}  // namespace
+}  // namespace framefold
