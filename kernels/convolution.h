@@ -53,4 +53,17 @@ void expect_convolution(std::string_view op, const TensorType& x, const TensorTy
 void expect_groups(std::string_view op, Index groups, Index channels, Index outputs);
 Shape shape_of(const Extents& extents);
 
+// Our micro-kernel, f32.
+namespace fast {
+bool coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
+                      Workspace workspace, View fine, View weight, View bias);
+bool fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine, Workspace workspace,
+                      View coarse, View weight, View bias);
+bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
+                      Workspace workspace, View fine, View coarse);
+Bytes coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type);
+Bytes fine_from_coarse_workspace(const Stream& stream, const Convolution& c, DType type);
+Bytes weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type);
+}  // namespace fast
+
 }  // namespace framefold

@@ -107,7 +107,8 @@ void weight_from_both(const Stream& stream, const Convolution& c, A* weight, con
 }  // namespace
 
 void coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
-                      Workspace /*workspace*/, View fine, View weight, View bias) {
+                      Workspace workspace, View fine, View weight, View bias) {
+  if (fast::coarse_from_fine(stream, c, coarse, workspace, fine, weight, bias)) return;
   for_float(coarse.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     coarse_from_fine<T>(stream, c, coarse.as<T>(), fine.as<T>(), weight.as<A>(),
@@ -115,8 +116,9 @@ void coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
   });
 }
 
-void fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine,
-                      Workspace /*workspace*/, View coarse, View weight, View bias) {
+void fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine, Workspace workspace,
+                      View coarse, View weight, View bias) {
+  if (fast::fine_from_coarse(stream, c, fine, workspace, coarse, weight, bias)) return;
   for_float(fine.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     fine_from_coarse<T>(stream, c, fine.as<T>(), coarse.as<T>(), weight.as<A>(),
@@ -125,17 +127,24 @@ void fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine,
 }
 
 void weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
-                      Workspace /*workspace*/, View fine, View coarse) {
+                      Workspace workspace, View fine, View coarse) {
+  if (fast::weight_from_both(stream, c, weight, workspace, fine, coarse)) return;
   for_float(fine.dtype, [&]<class T>(T) {
     weight_from_both<T>(stream, c, weight.as<Accumulator<T>>(), fine.as<T>(), coarse.as<T>());
   });
 }
 
-Bytes coarse_from_fine_workspace(const Stream&, const Convolution&, DType) { return 0; }
+Bytes coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type) {
+  return fast::coarse_from_fine_workspace(stream, c, type);
+}
 
-Bytes fine_from_coarse_workspace(const Stream&, const Convolution&, DType) { return 0; }
+Bytes fine_from_coarse_workspace(const Stream& stream, const Convolution& c, DType type) {
+  return fast::fine_from_coarse_workspace(stream, c, type);
+}
 
-Bytes weight_from_both_workspace(const Stream&, const Convolution&, DType) { return 0; }
+Bytes weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type) {
+  return fast::weight_from_both_workspace(stream, c, type);
+}
 
 Shape shape_of(const Extents& extents) { return {extents.begin(), extents.end()}; }
 

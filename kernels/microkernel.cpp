@@ -49,6 +49,14 @@ __attribute__((target("avx512f"))) void tile_avx512(int cols, const MicroTask& t
     const float* a[rows];
     FRAMEFOLD_UNROLL
     for (int i = 0; i < rows; ++i) a[i] = next[i];
+    // Rows of another segment lie elsewhere, where the processor's own prefetching does not look.
+    if (s + 1 < task.segments) {
+      FRAMEFOLD_UNROLL
+      for (int i = 0; i < rows; ++i) {
+        _mm_prefetch(reinterpret_cast<const char*>(next[rows + i]), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(next[rows + i]) + 64, _MM_HINT_T0);
+      }
+    }
     const float* b = task.b[s];
     Index offset = 0;
     FRAMEFOLD_TWICE

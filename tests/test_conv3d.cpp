@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "engine/ops.h"
 #include "tests/op_cases.h"
 
@@ -21,6 +23,13 @@ OP_CASES(conv3d) {
               framefold::conv3d(g, v[0], v[1], v.size() > 2 ? v[2] : Value{}, conv);
             },
         .name = name};
+    // Weights as they are initialised: sums of unit size, so that activations do not saturate.
+    const double scale =
+        1 / std::sqrt(static_cast<double>(kernel[0] * kernel[1] * kernel[2] * x[4] / conv.groups));
+    value.fill = [=](int input, Index i, Random random) {
+      return (input == 1 ? scale : 1.0) *
+             static_cast<double>(random.normal(static_cast<std::uint64_t>(i)));
+    };
     if (biased) value.in.emplace_back(Shape{outputs});
     // The derivative of sigmoid and tanh reads y rounded to bf16: up to 2.3 measured.
     if (conv.activation.kind == Activation::sigmoid || conv.activation.kind == Activation::tanh)

@@ -1,0 +1,400 @@
+// Convolution as an indirect matrix product (after Dukhan 2019): a tile's rows are destinations,
+// and each run of taps is one segment of the micro-kernel whose row pointers stand right in the
+// channels-last source. Nothing of the source is copied but runs of few channels that cross an
+// edge; taps outside of it read a row of zeros, and are left out where a whole tile sees them so.
+//
+//   for each group and phase of the stride (coarse side: one), on each thread's share of tiles:
+//     for blocks of taps (their weights in the second-level cache)
+//       for panels of channels, for tiles of destinations: the tile
+#include <algorithm>
+#include <span>
+
+#include "kernels/convolution_fast.h"
+#include "kernels/simd.h"
+
+namespace framefold {
+namespace {
+
+constexpr Index max_segments = 64;
+constexpr Index block_floats = Index{1} << 16;  // 256 KiB of weights
+constexpr Index patch_floats = 32;              // the longest run of taps that is copied at edges
+constexpr Index patch_segments = 16;
+
+// Whether the taps along W are one segment: neighbours in the source, and all of it inside unless
+// the channels are so few that a copy at the edges costs less than short segments.
+Index run_of(const Convolution& c, const GatherAxis& w, Index depth) {
+  if (w.taps < 2 || w.move != 1 || c.groups > 1) return 1;
+  const bool inside = w.source(0, 0) >= 0 && w.source(w.count - 1, w.taps - 1) < w.extent;
+  return inside || w.taps * depth <= patch_floats ? w.taps : 1;
+}
+
+// Some taps of one phase: where they lie relative to tap 0, and their weights.
+struct Segment {
+  Index t, h, w;
+  Index offset;
+  const float* b;
+};
+
+struct Phase {
+  std::array<GatherAxis, 3> axes;
+  Index run;       // taps of W in a segment
+  Index w_before;  // taps of W in the phases before this one: the order in which they are packed
+  Index segments;
+  Index tiles;
+  Index line_tiles;  // tiles of one line along W; 0: lines are so short that tiles run across them
+
+  Index lines(Index batch) const { return batch * axes[0].count * axes[1].count; }
+};
+
+// Destinations that are neighbours on one line along W: where tap 0 of the first of them lies in
+// the source, where its sum goes, and which rows of the tile they are.
+struct Piece {
+  Index t, h, w;
+  Index source, out;
+  Index first, count;
+};
+
+class Gather {
+ public:
+  Gather(const ConvolutionJob& job, const Phase& phase, Index group)
+      : job_(job),
+        phase_(phase),
+        group_(group),
+        kernel_(micro_kernel()),
+        row_step_(phase.axes[2].in_step * job.source_channels) {}
+
+  // The part's share of tiles, panels one after the other.
+  void run(Index part, Index parts) {
+    const Index items = phase_.tiles * panel_count(job_.cols);
+    const Index begin = items * part / parts;
+    const Index end = items * (part + 1) / parts;
+    const Index most = phase_.run > 1 ? patch_segments : max_segments;
+    const Index fit = block_floats / (phase_.run * job_.depth * kernel_.cols);
+    const Index blocks =
+        std::max<Index>(1, ceil_div(phase_.segments, std::clamp<Index>(fit, 1, most)));
+    for (Index block = 0; block < blocks; ++block) {
+      fill_segments(phase_.segments * block / blocks, phase_.segments * (block + 1) / blocks);
+      first_ = block == 0;
+      last_ = block + 1 == blocks;
+      for (Index item = begin; item < end;) {
+        panel_ = item / phase_.tiles;
+        const Index tile = item % phase_.tiles;
+        const Index tiles = std::min(end - item, phase_.tiles - tile);
+        phase_.line_tiles > 0 ? run_lines(tile, tile + tiles) : run_pieces(tile, tile + tiles);
+        item += tiles;
+      }
+    }
+  }
+
+ private:
+  void fill_segments(Index begin, Index end) {
+    const auto& [t, h, w] = phase_.axes;
+    const Convolution& c = job_.c;
+    const Index runs = w.taps / phase_.run;
+    const Extents& extents = job_.sources();
+    segment_count_ = end - begin;
+    for (Index s = begin; s < end; ++s) {
+      const Index mt = s / runs / h.taps;
+      const Index mh = s / runs % h.taps;
+      const Index mw = s % runs * phase_.run;
+      Segment& segment = segments_[static_cast<std::size_t>(s - begin)];
+      segment = {.t = mt * t.move, .h = mh * h.move, .w = mw * w.move};
+      segment.offset =
+          ((segment.t * extents[1] + segment.h) * extents[2] + segment.w) * job_.source_channels;
+      const Index line = t.tap_of(mt) * c.kernel[1] + h.tap_of(mh);
+      segment.b = job_.weights_at(group_, line * c.kernel[2] + phase_.w_before + mw);
+    }
+  }
+
+  Piece piece(Index line, Index w) const {
+    const auto& [at, ah, aw] = phase_.axes;
+    const Index jh = line % ah.count;
+    const Index jt = line / ah.count % at.count;
+    const Index b = line / ah.count / at.count;
+    const Extents& from = job_.sources();
+    const Extents& to = job_.extents();
+    Piece p{.t = at.source(jt, 0), .h = ah.source(jh, 0), .w = aw.source(w, 0)};
+    p.source = (((b * from[0] + p.t) * from[1] + p.h) * from[2] + p.w) * job_.source_channels +
+               group_ * job_.depth;
+    p.out = (((b * to[0] + at.first + at.step * jt) * to[1] + ah.first + ah.step * jh) * to[2] +
+             aw.first + aw.step * w) *
+                job_.channels +
+            group_ * job_.cols;
+    return p;
+  }
+
+  bool sees(const Piece& p, const Segment& s) const {
+    const auto inside = [](Index at, const GatherAxis& axis) {
+      return at >= 0 && at < axis.extent;
+    };
+    return inside(p.t + s.t, phase_.axes[0]) && inside(p.h + s.h, phase_.axes[1]);
+  }
+
+  // Tiles [tile, end), each on one line.
+  void run_lines(Index tile, Index end) {
+    const GatherAxis& w = phase_.axes[2];
+    while (tile < end) {
+      const Index line = tile / phase_.line_tiles;
+      const Piece start = piece(line, 0);
+      used_ = 0;
+      for (std::size_t n = 0; n < static_cast<std::size_t>(segment_count_); ++n)
+        if (sees(start, segments_[n])) use(n, job_.source + (start.source + segments_[n].offset));
+      const Index stop = std::min(end, (line + 1) * phase_.line_tiles);
+      for (; tile < stop; ++tile) {
+        const Index part = tile - line * phase_.line_tiles;
+        const Index begin = w.count * part / phase_.line_tiles;
+        const Index rows = w.count * (part + 1) / phase_.line_tiles - begin;
+        std::array<Index, micro_rows_max> offsets;
+        for (std::size_t i = 0; i < micro_rows_max; ++i)
+          offsets[i] = (begin + static_cast<Index>(i)) * row_step_;
+        point_rows(a_.data(), sources_.data(), used_, rows, offsets.data());
+        const Index lowest = start.w + w.in_step * begin;
+        if (lowest < 0 || w.source(begin + rows - 1, w.taps - 1) >= w.extent)
+          for (Index n = 0; n < used_; ++n)
+            mend(n * rows, rows, lowest + segments_[numbers_[static_cast<std::size_t>(n)]].w);
+        sum(rows, job_.out + (start.out + begin * w.step * job_.channels), w.step * job_.channels);
+      }
+    }
+  }
+
+  // Tiles [tile, end), each across lines: their sums go through a buffer.
+  void run_pieces(Index tile, Index end) {
+    const Index width = phase_.axes[2].count;
+    const Index positions = phase_.lines(job_.c.batch) * width;
+    const Index spacing = phase_.axes[2].step * job_.channels;
+    const Index col = panel_ * kernel_.cols;
+    const Index cols = std::min<Index>(kernel_.cols, job_.cols - col);
+    std::array<float, micro_rows_max * micro_cols_max> sums;
+    for (; tile < end; ++tile) {
+      const Index begin = tile * kernel_.rows;
+      const Index rows = std::min<Index>(kernel_.rows, positions - begin);
+      std::array<Piece, micro_rows_max> pieces;
+      std::size_t count = 0;
+      for (Index row = 0; row < rows; row += pieces[count++].count) {
+        pieces[count] = piece((begin + row) / width, (begin + row) % width);
+        pieces[count].first = row;
+        pieces[count].count = std::min(width - (begin + row) % width, rows - row);
+      }
+      const std::span<const Piece> all(pieces.data(), count);
+
+      used_ = 0;
+      for (std::size_t n = 0; n < static_cast<std::size_t>(segment_count_); ++n) {
+        const Segment& s = segments_[n];
+        if (std::none_of(all.begin(), all.end(), [&](const Piece& p) { return sees(p, s); }))
+          continue;
+        use(n, job_.source);
+        for (const Piece& p : all) {
+          const Index at = (used_ - 1) * rows + p.first;
+          for (Index i = 0; i < p.count; ++i)
+            a_[static_cast<std::size_t>(at + i)] =
+                sees(p, s) ? job_.source + (p.source + s.offset + i * row_step_) : job_.zeros;
+          if (sees(p, s)) mend(at, p.count, p.w + s.w);
+        }
+      }
+      const auto exchange = [&](bool load) {
+        for (const Piece& p : all)
+          for (Index i = 0; i < p.count; ++i) {
+            float* out = job_.out + (p.out + i * spacing + col);
+            float* row = sums.data() + (p.first + i) * micro_cols_max;
+            load ? std::copy_n(out, cols, row) : std::copy_n(row, cols, out);
+          }
+      };
+      if (!first_) exchange(true);
+      sum(rows, sums.data() - col, micro_cols_max);
+      exchange(false);
+    }
+  }
+
+  void use(std::size_t number, const float* source) {
+    const auto n = static_cast<std::size_t>(used_++);
+    sources_[n] = source;
+    numbers_[n] = number;
+    b_[n] =
+        segments_[number].b + panel_ * (job_.packed ? phase_.run * job_.depth : 1) * kernel_.cols;
+  }
+
+  // Rows [at, at + count) of one segment, the first of them at w: those that cross an edge of the
+  // source read zeros, runs of taps a copy among zeros.
+  void mend(Index at, Index count, Index w) {
+    const GatherAxis& axis = phase_.axes[2];
+    Index i = 0;
+    for (; i < count && w + axis.in_step * i < 0; ++i) mend_row(at + i, w + axis.in_step * i);
+    for (Index k = count - 1; k >= i && w + axis.in_step * k + phase_.run > axis.extent; --k)
+      mend_row(at + k, w + axis.in_step * k);
+  }
+
+  void mend_row(Index at, Index w) {
+    const Index channels = job_.source_channels;
+    const float*& row = a_[static_cast<std::size_t>(at)];
+    const Index begin = std::max<Index>(0, -w) * channels;
+    const Index end = std::min(phase_.run, phase_.axes[2].extent - w) * channels;
+    if (end <= begin) {
+      row = job_.zeros;
+      return;
+    }
+    float* patch = patches_.data() + at * patch_floats;
+    for (Index k = 0; k < phase_.run * channels; ++k)
+      patch[k] = k >= begin && k < end ? row[k] : 0.0F;
+    row = patch;
+  }
+
+  // The tile of `panel_` whose first sum belongs at out + panel_ * kernel_.cols.
+  void sum(Index rows, float* out, Index spacing) const {
+    const Index col = panel_ * kernel_.cols;
+    const Index cols = std::min<Index>(kernel_.cols, job_.cols - col);
+    const float* bias = first_ && job_.bias ? job_.bias + group_ * job_.cols + col : nullptr;
+    kernel_.run(static_cast<int>(rows), static_cast<int>(cols),
+                {.a = a_.data(),
+                 .b = b_.data(),
+                 .segments = used_,
+                 .depth = phase_.run * job_.depth,
+                 .b_step = job_.packed ? kernel_.cols : job_.c.coarse_channels,
+                 .c = out + col,
+                 .ldc = spacing,
+                 .bias = bias,
+                 .accumulate = !first_});
+    if (last_ && job_.c.activation.kind != Activation::none)
+      activate_tile(job_.c.activation, out + col, spacing, rows, cols);
+  }
+
+  const ConvolutionJob& job_;
+  const Phase& phase_;
+  Index group_;
+  const MicroKernel& kernel_;
+  Index row_step_;
+  std::array<Segment, max_segments> segments_;  // of the block
+  Index segment_count_ = 0;
+  bool first_ = true;  // block
+  bool last_ = true;
+  Index panel_ = 0;
+
+  // Of the tile: the segments that it sees.
+  Index used_ = 0;
+  std::array<std::size_t, max_segments> numbers_;
+  std::array<const float*, max_segments> sources_;
+  std::array<const float*, max_segments> b_;
+  std::array<const float*, (max_segments + 1) * micro_rows_max> a_;
+  std::array<float, patch_segments * micro_rows_max * patch_floats> patches_;
+};
+
+// Calls body(phase) for every phase of the stride.
+template <class Body>
+void for_phases(const ConvolutionJob& job, Body&& body) {
+  for (Index t = 0; t < job.phases(0); ++t)
+    for (Index h = 0; h < job.phases(1); ++h) {
+      Index w_before = 0;
+      for (Index w = 0; w < job.phases(2); ++w) {
+        Phase phase{.axes = {job.axis(0, t), job.axis(1, h), job.axis(2, w)}, .w_before = w_before};
+        const auto& [at, ah, aw] = phase.axes;
+        phase.run = run_of(job.c, aw, job.depth);
+        phase.segments = at.taps * ah.taps * (aw.taps / phase.run);
+        const Index rows = micro_kernel().rows;
+        const Index lines = phase.lines(job.c.batch);
+        phase.line_tiles = 3 * aw.count >= rows ? ceil_div(aw.count, rows) : 0;
+        phase.tiles =
+            phase.line_tiles > 0 ? lines * phase.line_tiles : ceil_div(lines * aw.count, rows);
+        if (phase.tiles > 0) body(phase);
+        w_before += aw.taps;
+      }
+    }
+}
+
+// Weights in panels: for each group and run of taps [panel][tap of the run, channel][column], runs
+// in the order in which the phases read them.
+void pack(const Stream& stream, const ConvolutionJob& job, float* packed) {
+  const Convolution& c = job.c;
+  const Index width = micro_kernel().cols;
+  const Index lines = c.kernel[0] * c.kernel[1];
+  parallel_for(stream, c.groups * lines, 1, [&](Index first, Index last) {
+    for (Index at = first; at < last; ++at) {
+      float* to = packed + at * c.kernel[2] * packed_size(job.depth, job.cols);
+      const float* from =
+          job.weight + at % lines * c.kernel[2] * c.fine_group() * c.coarse_channels;
+      for (Index phase = 0; phase < job.phases(2); ++phase) {
+        const GatherAxis w = job.axis(2, phase);
+        const Index run = run_of(c, w, job.depth);
+        for (Index m = 0; m < w.taps; m += run)
+          for (Index col = 0; col < job.cols; col += width)
+            for (Index r = 0; r < run; ++r, to += job.depth * width) {
+              const float* tap = from + w.tap_of(m + r) * c.fine_group() * c.coarse_channels;
+              tap += at / lines * c.coarse_group() + (job.to_fine ? col * c.coarse_channels : col);
+              pack_panels(to, tap, c.coarse_channels, job.to_fine, job.depth,
+                          std::min(width, job.cols - col), 0, 1);
+            }
+      }
+    }
+  });
+}
+
+void gather(const Stream& stream, const ConvolutionJob& job) {
+  parallel_for(stream, stream.threads, 1, [&](Index first, Index last) {
+    for (Index part = first; part < last; ++part)
+      for (Index group = 0; group < job.c.groups; ++group)
+        for_phases(
+            job, [&](const Phase& phase) { Gather(job, phase, group).run(part, stream.threads); });
+  });
+}
+
+Index zeros_needed(const ConvolutionJob& job) { return job.depth * job.c.kernel[2]; }
+Index packed_needed(const ConvolutionJob& job) {
+  return job.packed ? job.c.groups * job.c.taps() * packed_size(job.depth, job.cols) : 0;
+}
+
+Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
+  if (type != DType::f32) return 0;
+  const ConvolutionJob job = job_of(c, to_fine, nullptr, nullptr, nullptr, nullptr);
+  const auto bytes = [](Index floats) {
+    return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
+  };
+  return spreads(job) ? bytes(spread_workspace(stream, job))
+                      : bytes(zeros_needed(job)) + bytes(packed_needed(job));
+}
+
+bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
+         View source, View weight, View bias) {
+  if (!stream.wants(Path::native) || out.dtype != DType::f32) return false;
+  ConvolutionJob job = job_of(c, to_fine, out.as<float>(), source.as<float>(), weight.as<float>(),
+                              bias ? bias.as<float>() : nullptr);
+  if (spreads(job)) {
+    spread(stream, job, workspace.take<float>(spread_workspace(stream, job)));
+    return true;
+  }
+  float* zeros = workspace.take<float>(zeros_needed(job));
+  std::fill(zeros, zeros + zeros_needed(job), 0.0F);
+  job.zeros = zeros;
+  if (job.packed) {
+    float* packed = workspace.take<float>(packed_needed(job));
+    pack(stream, job, packed);
+    job.weight = packed;
+  }
+  gather(stream, job);
+  return true;
+}
+
+}  // namespace
+
+FRAMEFOLD_SIMD void point_rows(const float** a, const float* const* sources, Index segments,
+                               Index rows, const Index* offsets) {
+  for (Index s = 0; s < segments; ++s)
+    for (Index i = 0; i < micro_rows_max; ++i) a[s * rows + i] = sources[s] + offsets[i];
+}
+
+bool fast::coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
+                            Workspace workspace, View fine, View weight, View bias) {
+  return run(stream, c, false, coarse, workspace, fine, weight, bias);
+}
+
+bool fast::fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine,
+                            Workspace workspace, View coarse, View weight, View bias) {
+  return run(stream, c, true, fine, workspace, coarse, weight, bias);
+}
+
+Bytes fast::coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type) {
+  return workspace_of(stream, c, false, type);
+}
+
+Bytes fast::fine_from_coarse_workspace(const Stream& stream, const Convolution& c, DType type) {
+  return workspace_of(stream, c, true, type);
+}
+
+}  // namespace framefold
