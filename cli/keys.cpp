@@ -41,6 +41,8 @@ constexpr std::array table = {
     Key{"model.name", FIELD(model.name), "one of `framefold models`"},
     Key{"model.widths", FIELD(model.widths),
         "dense: units of each layer down to the code; convolutional: channels by level", "", 1},
+    Key{"model.spatial_levels", FIELD(model.spatial_levels),
+        "3-D: the first levels that halve height and width alone", "", 0},
     Key{"model.blocks", FIELD(model.blocks), "residual: blocks at each level", "", 1},
     Key{"model.code", FIELD(model.code), "residual: channels of the code; 0: the last width", "",
         0},

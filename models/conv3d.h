@@ -1,4 +1,5 @@
-// The 3-D convolutional video autoencoder; reads widths, activation and loss.
+// The 3-D convolutional video autoencoder; reads widths, spatial_levels,
+// activation and loss.
 #pragma once
 
 #include "models/model.h"

@@ -71,6 +71,22 @@ Value norm_silu(Graph& g, const std::string& name, Value x) {
   return activation(g, group_norm(g, x, gamma, beta, {.groups = groups}), Activation::silu);
 }
 
+Extents stride_of(const ModelOptions& options, std::size_t level) {
+  return {static_cast<Index>(level) < options.spatial_levels ? 1 : 2, 2, 2};
+}
+
+void check_divisible(const ModelOptions& options) {
+  const ClipShape& clip = options.clip;
+  const auto levels = static_cast<Index>(options.widths.size());
+  const Index space = Index{1} << levels;
+  const Index time = Index{1} << (levels - options.spatial_levels);
+  if (clip.frames % time == 0 && clip.height % space == 0 && clip.width % space == 0) return;
+  fail(ErrorCode::config, "model ", options.name, ": clips of ", clip.frames, " x ", clip.height,
+       " x ", clip.width, " do not fit ", levels, " levels, ", options.spatial_levels,
+       " of them spatial; choose frames divisible by ", time, ", height and width by ", space,
+       ", or fewer widths");
+}
+
 Ending compare(Graph& g, Value prediction, Value clip, const std::string& loss) {
   const Value shaped = reshape(g, prediction, g.shape(clip));
   if (loss == "bce")

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/ops.h"
+#include "models/model.h"
 
 namespace framefold::layers {
 
@@ -19,6 +20,11 @@ Value conv_transpose(Graph& g, const std::string& name, Value x, Index channels,
 
 // Group normalisation in groups of at least 8 channels (one group where C < 16), then SiLU.
 Value norm_silu(Graph& g, const std::string& name, Value x);
+
+// The stride of an encoder's level. Clips must be divisible by the strides' product: otherwise
+// Error(config) says what would fit.
+Extents stride_of(const ModelOptions& options, std::size_t level);
+void check_divisible(const ModelOptions& options);
 
 // A decoder's last step: the loss between a prediction and the u8 clip that it stands for, and the
 // reconstruction in 0 ... 1. With bce the prediction is a logit.

@@ -32,6 +32,10 @@ Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch) 
   if (options.widths.empty()) fail(ErrorCode::config, "model.widths is empty; give at least one");
   for (const Index width : options.widths)
     if (width < 1) fail(ErrorCode::config, "model.widths holds ", width, "; each is at least 1");
+  const auto levels = static_cast<Index>(options.widths.size());
+  if (options.spatial_levels < 0 || options.spatial_levels > levels)
+    fail(ErrorCode::config, "model.spatial_levels is ", options.spatial_levels, "; with ", levels,
+         " widths it is from 0 to ", levels);
   if (options.blocks < 1 || options.code < 0)
     fail(ErrorCode::config, "model.blocks is ", options.blocks, " and model.code ", options.code,
          "; they are at least 1 and 0");

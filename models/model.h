@@ -25,6 +25,7 @@ struct ModelOptions {
   ClipShape clip;                   // follows the data
   std::vector<Index> widths;        // dense: units from the first hidden layer to the code;
                                     // convolutional: channels by level
+  Index spatial_levels = 0;         // 3-D: the first levels that halve height and width alone
   Index blocks = 1;                 // residual: blocks by level
   Index code = 0;                   // residual: channels of the code; 0: the last width
   std::string activation = "relu";  // relu, leaky_relu, tanh, sigmoid

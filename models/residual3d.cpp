@@ -1,7 +1,7 @@
 // Residual blocks (He et al. 2016, pre-activation) with group normalisation (Wu and He 2018) and
 // SiLU; down by strided convolutions, up by nearest up-sampling and a convolution, which leaves no
-// checkerboard (Odena et al. 2016). The first level halves height and width only: neighbouring
-// frames differ by little motion, and its features are where motion is still seen.
+// checkerboard (Odena et al. 2016). A spatial level leaves time alone: neighbouring frames differ
+// by little motion, and its features are where motion is still seen.
 #include "models/residual3d.h"
 
 #include "models/layers.h"
@@ -32,23 +32,16 @@ Value blocks(Graph& g, const std::string& level, Value x, Index count) {
 Autoencoder residual3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
   const ClipShape& shape = options.clip;
   const std::size_t levels = options.widths.size();
-  const Index space = Index{1} << levels;
-  const Index time = space / 2;
-  if (shape.frames % time != 0 || shape.height % space != 0 || shape.width % space != 0)
-    fail(ErrorCode::config, "model residual3d: with ", levels,
-         " widths, frames must be divisible by ", time, " and height and width by ", space,
-         "; the clips are ", shape.frames, " x ", shape.height, " x ", shape.width);
+  layers::check_divisible(options);
   const Value clip = g.input(
       "clip", {DType::u8, {batch, shape.frames, shape.height, shape.width, shape.channels}});
-  const auto stride_of = [](std::size_t level) { return Extents{level == 0 ? 1 : 2, 2, 2}; };
-
   Value x = pixels(g, clip);
   std::vector<Extents> sizes;
   for (std::size_t i = 0; i < levels; ++i) {
     const std::string level = text("encoder.", i);
     sizes.push_back({g.shape(x)[1], g.shape(x)[2], g.shape(x)[3]});
     x = layers::conv(g, level + ".down", x, options.widths[i], cube,
-                     {.stride = stride_of(i), .padding = {1, 1, 1}});
+                     {.stride = layers::stride_of(options, i), .padding = {1, 1, 1}});
     x = blocks(g, level, x, options.blocks);
   }
   const Index code_channels = options.code > 0 ? options.code : options.widths.back();

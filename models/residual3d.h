@@ -1,4 +1,5 @@
-// A deeper 3-D video autoencoder of residual blocks; reads widths, blocks, code and loss.
+// A deeper 3-D video autoencoder of residual blocks; reads widths, spatial_levels,
+// blocks, code and loss.
 #pragma once
 
 #include "models/model.h"

@@ -95,10 +95,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{.name = "conv2d", .clip = {1, 14, 14, 1}, .widths = {16, 8}, .loss = "bce"}, 8},
         Case{{.name = "conv2d", .clip = {2, 9, 7, 3}, .widths = {8}, .loss = "l1"}, 4},
         Case{{.name = "conv3d", .clip = {4, 8, 8, 3}, .widths = {16, 32}, .loss = "mse"}, 4},
-        Case{{.name = "conv3d", .clip = {4, 8, 8, 1}, .widths = {16}, .loss = "bce"}, 2},
+        Case{{.name = "conv3d",
+              .clip = {6, 8, 8, 1},
+              .widths = {16, 16},
+              .spatial_levels = 1,
+              .loss = "bce"},
+             2},
         Case{{.name = "residual3d",
               .clip = {4, 8, 8, 3},
               .widths = {16, 24},
+              .spatial_levels = 1,
               .blocks = 2,
               .code = 4},
              2}),
@@ -122,9 +128,13 @@ TEST(Model, WrongOptionsAreNamed) {
             "model.activation = \"rely\" is unknown; did you mean \"relu\"?");
   EXPECT_EQ(message({.name = "dense", .widths = {3}, .loss = "bcd"}),
             "model.loss = \"bcd\" is unknown; did you mean \"bce\"?");
-  EXPECT_EQ(message({.name = "conv3d", .clip = {10, 64, 64, 1}, .widths = {8, 8}}),
-            "model conv3d: clips of 10 x 64 x 64 cannot be halved 2 times; choose frames, height "
-            "and width divisible by 4 or fewer widths");
+  EXPECT_EQ(
+      message(
+          {.name = "conv3d", .clip = {10, 64, 64, 1}, .widths = {8, 8, 8}, .spatial_levels = 1}),
+      "model conv3d: clips of 10 x 64 x 64 do not fit 3 levels, 1 of them spatial; choose "
+      "frames divisible by 4, height and width by 8, or fewer widths");
+  EXPECT_EQ(message({.name = "conv3d", .widths = {8}, .spatial_levels = 2}),
+            "model.spatial_levels is 2; with 1 widths it is from 0 to 1");
   EXPECT_EQ(message({.name = "dense"}), "model.widths is empty; give at least one");
 }
 
