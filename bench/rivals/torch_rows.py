@@ -28,8 +28,9 @@ def median_seconds(work, budget=1.5):
     return statistics.median(times)
 
 
-def matmul(m, k, n):
-    a, b = torch.randn(m, k), torch.randn(k, n)
+def matmul(m, k, n, transposed):
+    a = torch.randn(k, m).t() if transposed else torch.randn(m, k)
+    b = torch.randn(k, n)
     return median_seconds(lambda: a @ b)
 
 
@@ -95,8 +96,18 @@ CONVOLUTIONS = {
     "transposed_32-3_s2": (True, 32, 3, (8, 32, 32), 4, 2, 1, 4),
 }
 ROWS = {"step/dense": dense_step, "step/video": video_step}
-for m, k, n in ((1024, 1024, 1024), (256, 784, 32), (256, 32, 784), (3136, 64, 3136)):
-    ROWS[f"matmul/{m}x{k}x{n}"] = lambda m=m, k=k, n=n: matmul(m, k, n)
+PRODUCTS = {  # m, k, n, and whether a stands transposed, as it does for a weight's gradient
+    "square 1024": (1024, 1024, 1024, False),
+    "scores 3136": (3136, 64, 3136, False),
+    "dense 784-32 forward": (256, 784, 32, False),
+    "dense 784-32 wgrad": (784, 256, 32, True),
+    "dense 32-784 forward": (256, 32, 784, False),
+    "dense 32-784 wgrad": (32, 256, 784, True),
+    "tokens 384-1536 forward": (3136, 384, 1536, False),
+    "tokens 384-1536 wgrad": (384, 3136, 1536, True),
+}
+for name, shape in PRODUCTS.items():
+    ROWS[f"matmul/{name}"] = lambda s=shape: matmul(*s)
 for name, shape in CONVOLUTIONS.items():
     for which in ("forward", "dgrad", "wgrad"):
         ROWS[f"conv3d/{name}/{which}"] = lambda w=which, s=shape: conv_pass(w, *s)
