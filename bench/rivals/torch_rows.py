@@ -29,8 +29,8 @@ def median_seconds(work, budget=1.5):
 
 
 def matmul(m, k, n, transposed):
-    a = torch.randn(k, m).t() if transposed else torch.randn(m, k)
-    b = torch.randn(k, n)
+    a = torch.randn(k, m).t() if "a" in transposed else torch.randn(m, k)
+    b = torch.randn(n, k).t() if "b" in transposed else torch.randn(k, n)
     return median_seconds(lambda: a @ b)
 
 
@@ -96,15 +96,15 @@ CONVOLUTIONS = {
     "transposed_32-3_s2": (True, 32, 3, (8, 32, 32), 4, 2, 1, 4),
 }
 ROWS = {"step/dense": dense_step, "step/video": video_step}
-PRODUCTS = {  # m, k, n, and whether a stands transposed, as it does for a weight's gradient
-    "square 1024": (1024, 1024, 1024, False),
-    "scores 3136": (3136, 64, 3136, False),
-    "dense 784-32 forward": (256, 784, 32, False),
-    "dense 784-32 wgrad": (784, 256, 32, True),
-    "dense 32-784 forward": (256, 32, 784, False),
-    "dense 32-784 wgrad": (32, 256, 784, True),
-    "tokens 384-1536 forward": (3136, 384, 1536, False),
-    "tokens 384-1536 wgrad": (384, 3136, 1536, True),
+PRODUCTS = {  # m, k, n, and which operands stand transposed
+    "square 1024": (1024, 1024, 1024, ""),
+    "scores 3136": (3136, 64, 3136, "b"),
+    "dense 784-32 forward": (256, 784, 32, ""),
+    "dense 784-32 wgrad": (784, 256, 32, "a"),
+    "dense 32-784 forward": (256, 32, 784, ""),
+    "dense 32-784 wgrad": (32, 256, 784, "a"),
+    "tokens 384-1536 forward": (1568, 384, 1536, ""),
+    "tokens 384-1536 wgrad": (384, 1568, 1536, "a"),
 }
 for name, shape in PRODUCTS.items():
     ROWS[f"matmul/{name}"] = lambda s=shape: matmul(*s)
