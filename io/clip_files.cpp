@@ -13,7 +13,10 @@
 #include <thread>
 #include <utility>
 
+#include "io/file.h"
+#include "io/picture.h"
 #include "io/random.h"
+#include "io/resample.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -26,9 +29,14 @@ constexpr std::string_view endings[] = {
     " .mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .ogv .gif .3gp .h264 .y4m ",
     " .png .jpg .jpeg .webp .bmp .tif .tiff "};
 
-bool has_ending_of(Kind kind, const fs::path& path) {
+std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
   for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending;
+}
+
+bool is_one_of(Kind kind, const fs::path& path) {
+  const std::string ending = ending_of(path);
   return !ending.empty() &&
          endings[static_cast<int>(kind)].find(" " + ending + " ") != std::string_view::npos;
 }
@@ -48,7 +56,7 @@ std::vector<std::string> list_files(Kind kind, const std::string& path) {
   while (entry != fs::recursive_directory_iterator()) {
     const bool hidden = entry->path().filename().string().starts_with('.');
     if (hidden) entry.disable_recursion_pending();
-    if (!hidden && has_ending_of(kind, entry->path()) && entry->is_regular_file(error))
+    if (!hidden && is_one_of(kind, entry->path()) && entry->is_regular_file(error))
       files.push_back(entry->path().string());
     entry.increment(error);
     check();
@@ -91,13 +99,43 @@ class Library {
   Bytes kept_ = 0;
 };
 
+// A PNG file as a video of one frame, for who has no FFmpeg.
+class Png final : public FrameReader {
+ public:
+  Png(const std::string& path, const ClipFiles& options) : format_(options.format) {
+    try {
+      picture_ = decode_png(read_file(path, Bytes{1} << 28), options.limits.pixels);
+    } catch (const Error& error) {
+      fail(error.code(), path, ": ", error.what());
+    }
+  }
+  bool next(std::uint8_t* pixels) override {
+    const bool first = !picture_.pixels.empty();
+    if (first && pixels != nullptr)
+      resample(
+          format_,
+          {picture_.pixels.data(), DType::u8, {picture_.height, picture_.width, picture_.channels}},
+          pixels);
+    picture_ = {};
+    return first;
+  }
+
+ private:
+  FrameFormat format_;
+  Picture picture_;
+};
+
+std::unique_ptr<FrameReader> open_frames(const std::string& path, const ClipFiles& options) {
+  if (options.kind == Kind::pictures && ending_of(path) == ".png")
+    return std::make_unique<Png>(path, options);
+  return codecs().open(path, options.format, options.limits);
+}
+
 // A file's frames one after the other, an Error where they end too early.
 class Sequence {
  public:
   Sequence(const std::string& path, Index frames, const ClipFiles& options)
-      : path_(path),
-        frames_(frames),
-        reader_(codecs().open(path, options.format, options.limits)) {}
+      : path_(path), frames_(frames), reader_(open_frames(path, options)) {}
   void next(std::uint8_t* pixels) {
     if (!reader_->next(pixels))
       fail(ErrorCode::format, path_, ": ", frames_, " frames were announced, decoding shows ", at_,
@@ -156,7 +194,7 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
 void Library::inspect(File& file) const {
   Index frames = 1;
   if (options_.skip_bad) {
-    const auto reader = codecs().open(file.path, options_.format, options_.limits);
+    const auto reader = open_frames(file.path, options_);
     for (frames = 0; reader->next(nullptr);) ++frames;
   } else if (options_.kind == Kind::videos) {
     frames = codecs().count_frames(file.path, options_.limits);

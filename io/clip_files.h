@@ -3,7 +3,8 @@
 //   clip   [T, H, W, C]  u8   frame t is frame `start + t * stride` of the video
 //
 // A directory is searched with all below it, in the order of names; names that begin with a dot
-// and linked directories are passed over. Videos: by FFmpeg's libav (io/codecs.h). Pictures: T = 1.
+// and linked directories are passed over. T = 1 for pictures. FFmpeg's libav decodes all but PNG
+// pictures (io/codecs.h), which need no other library.
 //
 // A video's windows of (T - 1) * stride + 1 frames stand side by side. For training `start` is
 // drawn between a window's first frame and the next window's, for held-out clips it is the

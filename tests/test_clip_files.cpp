@@ -7,6 +7,7 @@
 #include <set>
 
 #include "io/file.h"
+#include "io/picture.h"
 #include "io/plugin.h"
 #include "kernels/error.h"
 #include "tests/data.h"
@@ -58,8 +59,7 @@ class Clips : public testing::Test {
     if (!have_codecs()) GTEST_SKIP() << "libframefold_codecs.so is absent";
   }
   void write(const std::string& name, const std::string& content) {
-    fs::create_directories((directory_ / name).parent_path());
-    write_file(directory_ / name, content);
+    directory_.write(name, content);
   }
   const TemporaryDirectory directory_;
 };
@@ -228,6 +228,35 @@ TEST_F(Clips, CachedAndDecodedAnewAreTheSame) {
     const Pixels pixels = read(*kept, clip, {3, 4});
     EXPECT_EQ(pixels, read(*decoded, clip, {3, 4}));
   }
+}
+
+// These need no codecs.
+TEST(ClipFiles, PngPictures) {
+  const TemporaryDirectory directory;
+  for (int i = 0; i < 10; ++i)
+    directory.write(text(i, ".png"),
+                    encode_png({6, 3, i % 2 == 0 ? 3 : 1, static_cast<std::uint8_t>(10 * i)}));
+  for (const bool skip_bad : {false, true})
+    for (const Bytes cache : {Bytes{0}, Bytes{1} << 20}) {
+      const Split parts = clip_files({.kind = ClipFiles::Kind::pictures,
+                                      .path = directory.path().string(),
+                                      .format = {2, 2, 3},
+                                      .held_out = 0.2,
+                                      .skip_bad = skip_bad,
+                                      .cache = cache});
+      ASSERT_EQ(parts.train->size(), 8);
+      ASSERT_EQ(parts.held_out->size(), 2);
+      for (Index i = 0; i < 8; ++i) {
+        const int number = fs::path(parts.train->name(i)).filename().string()[0] - '0';
+        EXPECT_EQ(read(*parts.train, i), Pixels(12, static_cast<std::uint8_t>(10 * number)));
+      }
+    }
+  directory.write("a.png", "no picture");
+  EXPECT_ERROR(ErrorCode::format, "a.png",
+               clip_files({.kind = ClipFiles::Kind::pictures,
+                           .path = (directory / "a.png").string(),
+                           .held_out = 0,
+                           .skip_bad = true}));
 }
 
 TEST(ClipFiles, RefusesWhatDoesNotFit) {

@@ -61,7 +61,7 @@ TEST_F(CodecsTest, ColoursByHand) {
   // Red, green, blue, white in BT.601's limited range, twice.
   const std::string y("\x51\x91\x29\xeb\x51\x91\x29\xeb", 8),
       u("\x5a\x36\xf0\x80\x5a\x36\xf0\x80", 8), v("\xf0\x22\x6e\x80\xf0\x22\x6e\x80", 8);
-  write_file(directory / "a.y4m", header + y + u + v);
+  directory.write("a.y4m", header + y + u + v);
   const auto frames = decode(directory / "a.y4m", {2, 4, 3});
   ASSERT_EQ(frames.size(), 1U);
   const int expected[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255};
@@ -79,7 +79,7 @@ TEST_F(CodecsTest, CropsAboutTheMiddleAndAverages) {
     const int x = i % 64;
     video += static_cast<char>(x < 24 || x >= 40 ? 0 : (x < 32 ? 20 : (x % 2 == 0 ? 100 : 140)));
   }
-  write_file(directory / "a.y4m", video);
+  directory.write("a.y4m", video);
   const auto frames = decode(directory / "a.y4m", {8, 8, 1});
   ASSERT_EQ(frames.size(), 1U);
   for (std::size_t i = 0; i < 64; ++i) EXPECT_NEAR(frames[0][i], i % 8 < 4 ? 20 : 120, 1) << i;
@@ -113,7 +113,7 @@ TEST_F(CodecsTest, TurnsUpright) {
       file.replace(matrix + places[i], 4, number);
     }
     const TemporaryDirectory directory;
-    write_file(directory / "a.mov", file);
+    directory.write("a.mov", file);
     const Pixels turned = decode(directory / "a.mov", {n, n, 3})[1];
     for (Index y = 0; y < n; ++y)
       for (Index x = 0; x < n; ++x)
@@ -159,7 +159,7 @@ TEST_F(CodecsTest, SurvivesCutVideos) {
     const std::string whole = read_file(path, Bytes{1} << 24);
     const std::size_t all = decode(path, {8, 8, 1}).size();
     for (std::size_t i = 0; i < 12; ++i) {
-      write_file(directory / "cut", whole.substr(0, whole.size() * i / 12));
+      directory.write("cut", whole.substr(0, whole.size() * i / 12));
       try {
         EXPECT_LE(decode(directory / "cut", {8, 8, 1}).size(), all);
       } catch (const Error& error) {
@@ -178,7 +178,7 @@ TEST_F(CodecsTest, SurvivesFlippedBits) {
     std::string flipped = whole;
     char& byte = flipped[i * 7919 % whole.size()];
     byte = static_cast<char>(byte ^ (1 << (i % 8)));
-    write_file(directory / "flipped", flipped);
+    directory.write("flipped", flipped);
     try {
       const CodecLimits limits{.pixels = 1 << 20, .frames = 1000};
       codecs().count_frames((directory / "flipped").string(), limits);
@@ -192,10 +192,10 @@ TEST_F(CodecsTest, SurvivesFlippedBits) {
 TEST_F(CodecsTest, RefusesWhatIsNoVideo) {
   const TemporaryDirectory directory;
   const auto open = [&](const std::string& path) { codecs().open(path, {8, 8, 3}, {}); };
-  write_file(directory / "text.mp4", "Once upon a time there was a file that was no video at all.");
+  directory.write("text.mp4", "Once upon a time there was a file that was no video at all.");
   EXPECT_ERROR(ErrorCode::format, "is no video or picture",
                open((directory / "text.mp4").string()));
-  write_file(directory / "empty.mp4", "");
+  directory.write("empty.mp4", "");
   EXPECT_ERROR(ErrorCode::format, "empty.mp4", open((directory / "empty.mp4").string()));
   EXPECT_ERROR(ErrorCode::file, "No such file", open((directory / "none.mp4").string()));
   EXPECT_ERROR(ErrorCode::file, "not a regular file", open(directory.path().string()));
@@ -203,10 +203,10 @@ TEST_F(CodecsTest, RefusesWhatIsNoVideo) {
   ASSERT_EQ(0, mkfifo((directory / "fifo").c_str(), 0600));
   EXPECT_ERROR(ErrorCode::file, "not a regular file", open((directory / "fifo").string()));
   // Lists of other files and addresses are not followed.
-  write_file(directory / "list.mp4", "ffconcat version 1.0\nfile /etc/passwd\n");
+  directory.write("list.mp4", "ffconcat version 1.0\nfile /etc/passwd\n");
   EXPECT_ERROR(ErrorCode::format, "list.mp4", open((directory / "list.mp4").string()));
-  write_file(directory / "list.m3u8",
-             "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n");
+  directory.write("list.m3u8",
+                  "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n");
   EXPECT_ERROR(ErrorCode::format, "list.m3u8", open((directory / "list.m3u8").string()));
 }
 
@@ -214,7 +214,7 @@ TEST_F(CodecsTest, KeepsTheLimits) {
   const TemporaryDirectory directory;
   std::string video = "YUV4MPEG2 W16 H16 F25:1 Ip A1:1 Cmono\n";
   for (int i = 0; i < 5; ++i) video += "FRAME\n" + std::string(256, 'x');
-  write_file(directory / "a.y4m", video);
+  directory.write("a.y4m", video);
   const std::string path = (directory / "a.y4m").string();
   EXPECT_EQ(decode(path, {8, 8, 1}, {.pixels = 256, .frames = 5}).size(), 5U);
   EXPECT_ERROR(ErrorCode::format, "more than 4 frames", decode(path, {8, 8, 1}, {.frames = 4}));

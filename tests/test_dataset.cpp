@@ -83,8 +83,8 @@ const std::string three_pictures("\0\0\x08\x03\0\0\0\x03\0\0\0\x01\0\0\0\x02\1\2
 
 TEST(IdxPictures, ReadsAFileOrItsDirectory) {
   const TemporaryDirectory directory;
-  write_file(directory / "some-idx3-ubyte", three_pictures);
-  write_file(directory / "some-idx1-ubyte", "labels");
+  directory.write("some-idx3-ubyte", three_pictures);
+  directory.write("some-idx1-ubyte", "labels");
   for (const auto& path : {directory / "some-idx3-ubyte", directory.path()}) {
     const auto pictures = idx_pictures(path, 0).train;
     EXPECT_EQ(pictures->size(), 3);
@@ -99,10 +99,10 @@ TEST(IdxPictures, ReadsAFileOrItsDirectory) {
 TEST(IdxPictures, SaysWhichFileIsMeant) {
   const TemporaryDirectory directory;
   EXPECT_ERROR(ErrorCode::file, "no file with idx3", idx_pictures(directory.path(), 0));
-  write_file(directory / "a-idx3", three_pictures);
-  write_file(directory / "b-idx3", three_pictures);
+  directory.write("a-idx3", three_pictures);
+  directory.write("b-idx3", three_pictures);
   EXPECT_ERROR(ErrorCode::file, "more than one file", idx_pictures(directory.path(), 0));
-  write_file(directory / "labels", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
+  directory.write("labels", std::string("\0\0\x08\x01\0\0\0\2\1\2", 10));
   EXPECT_ERROR(ErrorCode::format, "not of labels", idx_pictures(directory / "labels", 0));
   EXPECT_ERROR(ErrorCode::file, "No such file", idx_pictures(directory / "c", 0));
 }
