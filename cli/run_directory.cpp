@@ -1,8 +1,12 @@
 #include "cli/run_directory.h"
 
 #include <fcntl.h>
+#include <png.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
+#include <webp/encode.h>
+#include <xxhash.h>
+#include <zlib.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -114,6 +118,11 @@ std::string environment_json(int threads, double first_step_ms) {
   libraries["oneDNN"] = text(dnnl->major, '.', dnnl->minor, '.', dnnl->patch);
 #endif
   libraries["OpenMP"] = _OPENMP;
+  libraries["libpng"] = ::png_get_libpng_ver(nullptr);
+  libraries["zlib"] = ::zlibVersion();
+  const int webp = ::WebPGetEncoderVersion();
+  libraries["libwebp"] = text(webp >> 16, '.', webp >> 8 & 255, '.', webp & 255);
+  libraries["xxHash"] = ::XXH_versionNumber();
   return json.dump(2) + '\n';
 }
 

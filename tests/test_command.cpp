@@ -266,6 +266,39 @@ TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
   EXPECT_EQ(parts, numbers("runs/whole/metrics.jsonl"));
 }
 
+// Other data may be of another kind: here pictures, which need no codecs.
+TEST_F(Command, MeasuresOtherData) {
+  for (const std::string folder : {"some", "other"}) {
+    fs::create_directory(directory / folder);
+    for (int i = 0; i < 6; ++i) {
+      Picture picture(8, 8, 1, static_cast<std::uint8_t>(folder == "some" ? 10 * i : 255));
+      write_file(directory / folder / (std::to_string(i) + ".png"), encode_png(picture));
+    }
+  }
+  write_file(directory / "pictures.toml",
+             "[data]\nkind = 'images'\npath = 'some'\nheight = 8\nwidth = 8\nheld_out = 0.5\n"
+             "[model]\nwidths = [4]\n"
+             "[train]\nbatch = 2\nsteps = 3\nthreads = 1\nevaluate_every = 3\n");
+  ASSERT_EQ(run({"train", "pictures.toml"}).code, exit_done);
+  EXPECT_EQ(run({"eval", "runs/pictures", "--json"}).json()["clips"], 3);
+  const Json other = run({"eval", "runs/pictures", "--data", "other", "--json"}).json();
+  EXPECT_EQ(other["clips"], 6);
+  // White pictures against a mean m of the training ones: (1 - m)^2.
+  const double mse = other["baseline_mean_frame"]["mse"];
+  EXPECT_GT(mse, 0.8);
+  EXPECT_LT(mse, 1.0);
+  // Of constant pictures one component is enough.
+  const Json pca = run({"eval", "runs/pictures", "--pca", "--json"}).json()["pca"];
+  EXPECT_LT(pca["mse"].get<double>(), 1e-9);
+}
+
+TEST_F(Command, StopsAtNumbersThatAreNotFinite) {
+  const Result result = train({"--set", "train.learning_rate=1e30", "--set", "train.steps=50"});
+  EXPECT_EQ(result.code, exit_numeric);
+  EXPECT_NE(result.err.find("the first result that is not finite"), std::string::npos)
+      << result.err;
+}
+
 TEST_F(Command, SavesWhenAskedToStop) {
   ASSERT_EQ(train({"--set", "train.steps=2"}).code, exit_done);  // writes tiny.toml
   const pid_t child =

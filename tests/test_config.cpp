@@ -1,4 +1,5 @@
 #include "cli/config.h"
+#include "cli/plan_report.h"
 
 #include <gtest/gtest.h>
 
@@ -160,7 +161,8 @@ TEST(Config, DefaultsAndPresetsAreValid) {
   EXPECT_NO_THROW(resolve({.file = (directory / "defaults.toml").string()}));
   ASSERT_FALSE(presets().empty());
   for (const Preset& preset : presets()) {
-    EXPECT_NO_THROW(resolve({.file = std::string(preset.name)}));
+    const Config config = resolve({.file = std::string(preset.name)});
+    EXPECT_GT(plan_report(config, 1).parameters, 0) << preset.name;
     EXPECT_EQ(preset.text.front(), '#') << preset.name;
     EXPECT_GT(preset.summary().size(), 10U) << preset.name;
   }
