@@ -252,7 +252,6 @@ void apply_environment(Config& config, const std::vector<std::string>& environme
     const auto found = variables.find(name);
     if (found == variables.end()) {
       std::vector<std::string_view> names;
-      names.reserve(variables.size());
       for (const auto& [known, key] : variables) names.push_back(known);
       fail(ErrorCode::config, "environment: unknown variable ", name, "; did you mean ",
            nearest(name, names), "?");
