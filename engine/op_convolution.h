@@ -58,8 +58,8 @@ class ConvolutionOp final : public Op {
   double forward_flops(const Types& in, const Types& out) const override {
     const Shape& weight = in[1].shape;
     const Shape& coarse = (Kernels::coarse_is_input ? in[0] : out[0]).shape;
-    return 2.0 * static_cast<double>(weight.size()) *
-           static_cast<double>(coarse.size() / coarse[-1]);
+    const Index positions = coarse.size() / coarse[-1];
+    return 2.0 * static_cast<double>(weight.size()) * static_cast<double>(positions);
   }
 
  private:

@@ -82,7 +82,8 @@ void draw_digit_in_strokes(Random random, std::uint8_t* pixels) {
        at += at + 4 < glyph.size() && glyph[at + 4] == ' ' ? 5 : 2)
     lines[count++] = {place(at), place(at + 2)};
   for (int i = 0; i < side * side; ++i) {
-    const Point pixel{static_cast<double>(i % side), static_cast<double>(i / side)};
+    const int row = i / side;
+    const Point pixel{static_cast<double>(i % side), static_cast<double>(row)};
     double nearest = side * side;
     for (std::size_t line = 0; line < count; ++line)
       nearest = std::min(nearest, squared_distance(pixel, lines[line].first, lines[line].second));

@@ -248,8 +248,10 @@ void Reader::convert(std::uint8_t* pixels) {
   const int height =
       std::clamp(static_cast<int>(std::lround(frame_->width / wanted)), 1, frame_->height);
   // Even offsets: chroma stays where it was.
-  frame_->crop_left = static_cast<std::size_t>((frame_->width - width) / 4 * 2);
-  frame_->crop_top = static_cast<std::size_t>((frame_->height - height) / 4 * 2);
+  const int left = (frame_->width - width) / 4 * 2;
+  const int top = (frame_->height - height) / 4 * 2;
+  frame_->crop_left = static_cast<std::size_t>(left);
+  frame_->crop_top = static_cast<std::size_t>(top);
   frame_->crop_right = static_cast<std::size_t>(frame_->width - width) - frame_->crop_left;
   frame_->crop_bottom = static_cast<std::size_t>(frame_->height - height) - frame_->crop_top;
   int code = av_frame_apply_cropping(frame_.get(), AV_FRAME_CROP_UNALIGNED);
