@@ -68,7 +68,7 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-Report::Report(std::string title, std::string subtitle) : title_(std::move(title)) {
+Report::Report(std::string title, const std::string& subtitle) : title_(std::move(title)) {
   body_ = "<header><p class=brand>Framefold</p><h1>" + escape_html(title_) + "</h1><p class=sub>" +
           escape_html(subtitle) + "</p></header>\n";
 }

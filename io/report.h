@@ -27,7 +27,7 @@ struct ReportTable {
 
 class Report {
  public:
-  Report(std::string title, std::string subtitle);
+  Report(std::string title, const std::string& subtitle);
 
   void headlines(const std::vector<Headline>& numbers);
   void section(std::string_view heading, std::string_view note = {});
