@@ -80,7 +80,7 @@ void add_timing(Report& report, const RunSummary& run) {
   const double all = time.data + time.compute + time.update + time.evaluation;
   if (all <= 0) return;
   report.section("Where the time went",
-                 text(with_time(all), " in this session on ", run.device,
+                 text(with_time(all), " in this process on ", run.device,
                       ". Operations: forward and backward together, within the training steps."));
   std::vector<Bar> bars;
   const auto bar = [&](std::string label, double seconds) {

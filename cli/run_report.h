@@ -12,7 +12,7 @@
 
 namespace framefold {
 
-// Where a session's time went, in seconds.
+// Where a process's time went, in seconds.
 struct OpTime {
   std::string op;
   double forward = 0, backward = 0;

@@ -60,7 +60,7 @@ class TrainingRun {
     void add(const StepRecord& record);
     double clips_per_second() const { return static_cast<double>(clips) / seconds; }
   };
-  // Of the session, since the last row of metrics, since the last progress line.
+  // Of the process, since the last row of metrics, since the last progress line.
   Window total_, window_, shown_;
   std::chrono::steady_clock::time_point start_;
   double seconds_before_ = 0;  // of the run's earlier sessions

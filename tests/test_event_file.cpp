@@ -46,7 +46,7 @@ TEST(EventFile, EncodesAPicture) {
             "a\x22\x0b\x08\x03\x10\x04\x18\x01\x22\x03xyz"s);
 }
 
-// Walks the records: lengths lead to the end, the session's start names its step.
+// Walks the records: lengths lead to the end, the process's start names its step.
 TEST(EventFile, WritesRecords) {
   const TemporaryDirectory directory;
   EventFile file(directory.path(), 40);
