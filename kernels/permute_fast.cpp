@@ -30,14 +30,14 @@ using Words = Word __attribute__((vector_size(16), aligned(4), may_alias));
 inline void transpose_4x4(Word* y, Index y_step, const Word* x, Index x_step) {
   const auto row = [&](Index c) { return *reinterpret_cast<const Words*>(x + c * x_step); };
   const auto put = [&](Index r, Words words) { *reinterpret_cast<Words*>(y + r * y_step) = words; };
-  const Words a = __builtin_shuffle(row(0), row(1), Words{0, 4, 1, 5});
-  const Words b = __builtin_shuffle(row(0), row(1), Words{2, 6, 3, 7});
-  const Words c = __builtin_shuffle(row(2), row(3), Words{0, 4, 1, 5});
-  const Words d = __builtin_shuffle(row(2), row(3), Words{2, 6, 3, 7});
-  put(0, __builtin_shuffle(a, c, Words{0, 1, 4, 5}));
-  put(1, __builtin_shuffle(a, c, Words{2, 3, 6, 7}));
-  put(2, __builtin_shuffle(b, d, Words{0, 1, 4, 5}));
-  put(3, __builtin_shuffle(b, d, Words{2, 3, 6, 7}));
+  const Words a = __builtin_shufflevector(row(0), row(1), 0, 4, 1, 5);
+  const Words b = __builtin_shufflevector(row(0), row(1), 2, 6, 3, 7);
+  const Words c = __builtin_shufflevector(row(2), row(3), 0, 4, 1, 5);
+  const Words d = __builtin_shufflevector(row(2), row(3), 2, 6, 3, 7);
+  put(0, __builtin_shufflevector(a, c, 0, 1, 4, 5));
+  put(1, __builtin_shufflevector(a, c, 2, 3, 6, 7));
+  put(2, __builtin_shufflevector(b, d, 0, 1, 4, 5));
+  put(3, __builtin_shufflevector(b, d, 2, 3, 6, 7));
 }
 
 // y[r * y_step + c] = x[c * x_step + r]
