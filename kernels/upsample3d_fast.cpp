@@ -47,7 +47,9 @@ FRAMEFOLD_SIMD void resample_row(const ResampleAxis& axis, Index channels, float
 bool fast::resample(const Stream& stream, const Resample& r, Tensor to, Workspace workspace,
                     View from) {
   if (!stream.wants(Path::native) || from.dtype != DType::f32) return false;
-  const auto& [ts, hs, ws] = r.axes;
+  const ResampleAxis& ts = r.axes[0];
+  const ResampleAxis& hs = r.axes[1];
+  const ResampleAxis& ws = r.axes[2];
   const Index rows = r.batch * ts.targets * hs.targets;
   const Index width = r.from[2] * r.channels;
   float* sums = workspace.take<float>(stream.threads * width);
