@@ -18,8 +18,8 @@
 //
 // f32, bf16 or f64; in a bf16 product b and bias may be f32 (parameters). Sums are f32 (f64 in
 // f64). Any extent >= 0; K = 0 gives activation(bias). Activations whose derivative comes from
-// the output only. The order of summation depends on the extents, the processor and, where a
-// small result is summed over a long K, on the number of threads; never on timing.
+// the output only. The order of summation depends on the extents, the processor and the number of
+// threads; never on timing.
 #pragma once
 
 #include <string_view>
