@@ -21,7 +21,7 @@ struct Pickers {
 // A counting sort of each sample's index.
 void sort_pickers(const Stream& stream, Pickers pickers, View index, Index rows) {
   const Index picks = index.shape[1];
-  parallel_for(stream, index.shape[0], 1 + grain / picks, [&](Index begin, Index end) {
+  parallel_for(stream, index.shape[0], 1 + grain / (1 + picks), [&](Index begin, Index end) {
     for (Index b = begin; b < end; ++b) {
       const std::int32_t* row = index.as<std::int32_t>() + b * picks;
       std::int32_t* starts = pickers.starts + b * (rows + 1);
