@@ -1,17 +1,26 @@
 #include "kernels/max_pool3d.h"
 
+#include <limits>
+
 #include "engine/ops.h"
+#include "engine/pool3d_op.h"
 
 namespace framefold {
 namespace {
 
-class MaxPool3dOp final : public Op {
+class MaxPool3dOp final : public Pool3dOp {
  public:
-  explicit MaxPool3dOp(const Pool3d& pool) : pool_(pool) {}
+  using Pool3dOp::Pool3dOp;
 
   std::string_view name() const override { return "max_pool3d"; }
 
-  Types infer(const Types& in) const override { return {pool3d_type(name(), pool_, in[0])}; }
+  Types infer(const Types& in) const override {
+    const Types out = Pool3dOp::infer(in);
+    const Shape& x = in[0].shape;
+    if (x[1] * x[2] * x[3] > std::numeric_limits<std::int32_t>::max())
+      fail(ErrorCode::shape, name(), ": x ", x, " has more positions a clip than an i32 counts");
+    return out;
+  }
 
   Needs needs(const Stream&, const Types&, const Types& out) const override {
     return {.saved = {{DType::i32, out[0].shape}}, .differentiable = {0}};
@@ -23,16 +32,6 @@ class MaxPool3dOp final : public Op {
   void backward(Run& run) const override {
     if (run.wants(0)) max_pool3d_dgrad(run.stream, pool_, run.din[0], run.dout[0], run.saved[0]);
   }
-
-  double forward_flops(const Types&, const Types& out) const override {
-    return pool3d_flops(pool_, out[0]);
-  }
-  double backward_flops(const Types&, const Types& out) const override {
-    return pool3d_flops(pool_, out[0]);
-  }
-
- private:
-  Pool3d pool_;
 };
 
 }  // namespace

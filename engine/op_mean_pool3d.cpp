@@ -1,17 +1,16 @@
 #include "kernels/mean_pool3d.h"
 
 #include "engine/ops.h"
+#include "engine/pool3d_op.h"
 
 namespace framefold {
 namespace {
 
-class MeanPool3dOp final : public Op {
+class MeanPool3dOp final : public Pool3dOp {
  public:
-  explicit MeanPool3dOp(const Pool3d& pool) : pool_(pool) {}
+  using Pool3dOp::Pool3dOp;
 
   std::string_view name() const override { return "mean_pool3d"; }
-
-  Types infer(const Types& in) const override { return {pool3d_type(name(), pool_, in[0])}; }
 
   Needs needs(const Stream&, const Types&, const Types&) const override {
     return {.differentiable = {0}};
@@ -23,16 +22,6 @@ class MeanPool3dOp final : public Op {
   void backward(Run& run) const override {
     if (run.wants(0)) mean_pool3d_dgrad(run.stream, pool_, run.din[0], run.dout[0]);
   }
-
-  double forward_flops(const Types&, const Types& out) const override {
-    return pool3d_flops(pool_, out[0]);
-  }
-  double backward_flops(const Types&, const Types& out) const override {
-    return pool3d_flops(pool_, out[0]);
-  }
-
- private:
-  Pool3d pool_;
 };
 
 }  // namespace

@@ -14,8 +14,7 @@ class Upsample3dOp final : public Op {
 
   Types infer(const Types& in) const override {
     TensorType y = in[0];
-    expect_float(name(), "x", y.dtype);
-    expect_rank(name(), "x", y.shape, 5, "[B, T, H, W, C]");
+    expect_clip(name(), y);
     for (int axis = 0; axis < 3; ++axis) {
       const Index size = size_[static_cast<std::size_t>(axis)];
       if (size < 1)

@@ -49,19 +49,21 @@ bool supported(const Stream& stream, View x) {
   return stream.wants(Path::native) && x.dtype == DType::f32;
 }
 
-// The sums of x - shift and of its square.
-FRAMEFOLD_SIMD void add_moments(const Block& block, double* sum, double* product, const float* x,
-                                const float* shift) {
+// Adds up a and a b by column, where term(element, column, a, b) gives both.
+template <class Term>
+FRAMEFOLD_INLINE void add_terms(const Block& block, double* sum, double* product, Term term) {
   float s[most_columns];
   float p[most_columns];
   for (Index begin = 0; begin < block.rows; begin += stretch) {
     const Index end = std::min(begin + stretch, block.rows);
     for (Index c = 0; c < block.columns; ++c) s[c] = p[c] = 0;
     for (Index r = begin; r < end; ++r)
+#pragma omp simd
       for (Index c = 0; c < block.columns; ++c) {
-        const float d = x[r * block.step + c] - shift[c];
-        s[c] += d;
-        p[c] += d * d;
+        float a, b;
+        term(r * block.step + c, c, a, b);
+        s[c] += a;
+        p[c] += a * b;
       }
     for (Index c = 0; c < block.columns; ++c) {
       sum[c] += static_cast<double>(s[c]);
@@ -70,25 +72,25 @@ FRAMEFOLD_SIMD void add_moments(const Block& block, double* sum, double* product
   }
 }
 
+// The sums of x - shift and of its square.
+FRAMEFOLD_SIMD void add_moments(const Block& block, double* sum, double* product, const float* x,
+                                const float* shift) {
+  add_terms(
+      block, sum,
+      product, [=](Index i, Index c, float& a, float& b) __attribute__((always_inline)) {
+        a = b = x[i] - shift[c];
+      });
+}
+
 // The sums of dy and of dy (x - mean).
 FRAMEFOLD_SIMD void add_products(const Block& block, double* sum, double* product, const float* dy,
                                  const float* x, const float* mean) {
-  float s[most_columns];
-  float p[most_columns];
-  for (Index begin = 0; begin < block.rows; begin += stretch) {
-    const Index end = std::min(begin + stretch, block.rows);
-    for (Index c = 0; c < block.columns; ++c) s[c] = p[c] = 0;
-    for (Index r = begin; r < end; ++r)
-      for (Index c = 0; c < block.columns; ++c) {
-        const float d = dy[r * block.step + c];
-        s[c] += d;
-        p[c] += d * (x[r * block.step + c] - mean[c]);
-      }
-    for (Index c = 0; c < block.columns; ++c) {
-      sum[c] += static_cast<double>(s[c]);
-      product[c] += static_cast<double>(p[c]);
-    }
-  }
+  add_terms(
+      block, sum,
+      product, [=](Index i, Index c, float& a, float& b) __attribute__((always_inline)) {
+        a = dy[i];
+        b = x[i] - mean[c];
+      });
 }
 
 FRAMEFOLD_SIMD void normalise_block(const Block& block, float* y, const float* x, const float* mean,

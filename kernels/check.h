@@ -31,6 +31,13 @@ inline void expect_rank(std::string_view op, std::string_view operand, const Sha
   fail(ErrorCode::shape, op, ": ", operand, " is ", given, ", expected ", axes);
 }
 
+// Video, and pictures as T = 1.
+inline void expect_clip(std::string_view op, const TensorType& x) {
+  expect_float(op, "x", x.dtype);
+  if (x.shape.rank() != 5 || x.shape.size() == 0)
+    fail(ErrorCode::shape, op, ": x is ", x, ", expected [B, T, H, W, C], none of them 0");
+}
+
 // 0, 2, 1
 inline std::string listed(const std::vector<int>& axes) {
   std::string line;

@@ -19,12 +19,6 @@ struct Pool3d {
 // y's type for x [B, T, H, W, C], or an Error: T' = floor((T + 2 p - k) / s) + 1, likewise H', W'.
 TensorType pool3d_type(std::string_view op, const Pool3d& pool, const TensorType& x);
 
-// One comparison or addition for every position of every window, padding included.
-inline double pool3d_flops(const Pool3d& pool, const TensorType& y) {
-  return static_cast<double>(pool.kernel[0] * pool.kernel[1] * pool.kernel[2]) *
-         static_cast<double>(y.shape.size());
-}
-
 struct Span {
   Index begin;
   Index end;

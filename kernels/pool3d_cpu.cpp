@@ -4,9 +4,7 @@
 namespace framefold {
 
 TensorType pool3d_type(std::string_view op, const Pool3d& pool, const TensorType& x) {
-  expect_float(op, "x", x.dtype);
-  if (x.shape.rank() != 5)
-    fail(ErrorCode::shape, op, ": x is ", x.shape, ", expected [B, T, H, W, C]");
+  expect_clip(op, x);
   TensorType y = x;
   for (int axis = 0; axis < 3; ++axis) {
     const auto a = static_cast<std::size_t>(axis);

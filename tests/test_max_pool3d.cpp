@@ -49,9 +49,10 @@ TEST(MaxPool3d, PaddingNeverWinsAndNanAlwaysDoes) {
 TEST(MaxPool3d, ErrorsNameTheWindow) {
   Graph g;
   const Value x = g.input("x", {DType::f32, {1, 2, 3, 4, 5}});
-  expect_error(ErrorCode::shape, "max_pool3d: x is [4], expected [B, T, H, W, C]", [&] {
-    max_pool3d(g, g.input("y", {DType::f32, {4}}), {});
-  });
+  expect_error(ErrorCode::shape,
+               "max_pool3d: x is f32 [4], expected [B, T, H, W, C], none of them 0", [&] {
+                 max_pool3d(g, g.input("y", {DType::f32, {4}}), {});
+               });
   expect_error(
       ErrorCode::argument,
       "max_pool3d: kernel 2, stride 2 and padding 2 along H, expected kernel and stride of "
@@ -63,6 +64,12 @@ TEST(MaxPool3d, ErrorsNameTheWindow) {
                "max_pool3d: kernel 5 is longer than axis T of x [1, 2, 3, 4, 5] with padding 1",
                [&] {
                  max_pool3d(g, x, {.kernel = {5, 1, 1}, .padding = {1, 0, 0}});
+               });
+  const Value y = g.input("z", {DType::f32, {1, 1, 65536, 32768, 1}});
+  expect_error(ErrorCode::shape,
+               "max_pool3d: x [1, 1, 65536, 32768, 1] has more positions a clip than an i32 counts",
+               [&] {
+                 max_pool3d(g, y, {.kernel = {1, 1, 1}});
                });
 }
 

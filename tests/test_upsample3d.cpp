@@ -76,6 +76,11 @@ TEST(Upsample3d, ErrorsNameTheAxis) {
   expect_error(ErrorCode::argument, "upsample3d: the size 0 along H is below 1", [&] {
     upsample3d(g, x, {2, 0, 2}, Upsampling::nearest);
   });
+  const Value row = g.input("row", {DType::f32, {2, 3}});
+  expect_error(ErrorCode::shape,
+               "upsample3d: x is f32 [2, 3], expected [B, T, H, W, C], none of them 0", [&] {
+                 upsample3d(g, row, {1, 1, 1}, Upsampling::nearest);
+               });
 }
 
 }  // namespace
