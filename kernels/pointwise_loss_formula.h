@@ -28,7 +28,7 @@ struct PointwiseLossFormula {
     if constexpr (kind == PointwiseLoss::l1) return d > 0 ? T{1} : (d < 0 ? T{-1} : d);
     if constexpr (kind == PointwiseLoss::huber)
       return d > delta ? delta : (d < -delta ? -delta : d);
-    if constexpr (kind == PointwiseLoss::bce_with_logits) return 1 / (1 + Math::exp(-x)) - t;
+    if constexpr (kind == PointwiseLoss::bce_with_logits) return Math::sigmoid(x) - t;
   }
 };
 

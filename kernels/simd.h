@@ -24,34 +24,29 @@
 
 namespace framefold::simd {
 
-// e^r for |r| <= ln(2) / 2 (Cephes).
-FRAMEFOLD_INLINE float exp_polynomial(float r) {
+// e^x for -87.3 <= x <= 88 or NaN; infinity from 88.4 to 89. Cody and Waite's reduction and a
+// polynomial (Cephes), relative error below 2e-7.
+FRAMEFOLD_INLINE float exp_bounded(float x) {
+  constexpr float log2e = 1.44269504F;
+  const float shifted = x * log2e + 12582912.0F;  // 1.5 * 2^23: its low bits hold n
+  const float n = shifted - 12582912.0F;
+  float r = x - n * 0.693359375F;
+  r -= n * -2.12194440e-4F;
   float p = 1.9875691500e-4F;
   p = p * r + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
   p = p * r + 4.1665795894e-2F;
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
-  return p * r * r + r + 1.0F;
+  p = p * r * r + r + 1.0F;
+  return p * std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << 23) +
+                                  std::bit_cast<std::uint32_t>(1.0F));
 }
 
-// e^x by Cody and Waite's reduction and a polynomial (Cephes); relative error below 2e-7.
-// Results below the smallest normal number are 0, above the largest they are infinity.
+// e^x; results below 1.3e-38 are 0, above 2.4e38 they are infinity.
 FRAMEFOLD_INLINE float exp(float x) {
-  constexpr float log2e = 1.44269504F;
-  const float clamped = x < -87.3F ? -87.3F : (x > 88.72283F ? 88.72283F : x);
-  const float shifted = clamped * log2e + 12582912.0F;  // 1.5 * 2^23: rounds to an integer
-  const float n = shifted - 12582912.0F;
-  float r = clamped - n * 0.693359375F;
-  r -= n * -2.12194440e-4F;
-  const float p = exp_polynomial(r);
-  // 2^n in two halves, so that n = 128 does not overflow on the way.
-  const auto whole = static_cast<std::int32_t>(n);
-  const std::int32_t half = whole >> 1;
-  const float s1 = std::bit_cast<float>((half + 127) << 23);
-  const float s2 = std::bit_cast<float>((whole - half + 127) << 23);
-  const float y = p * s1 * s2;
-  return x < -87.3F ? 0.0F : (x > 88.72283F ? INFINITY : (x != x ? x : y));
+  const float y = exp_bounded(x > 89.0F ? 89.0F : x);
+  return x < -87.3F ? 0.0F : y;
 }
 
 // log(x) for normal x > 0 (Cephes), relative error below 2e-7.
@@ -74,18 +69,6 @@ FRAMEFOLD_INLINE float log(float x) {
   y += e * -2.12194440e-4F;
   y -= 0.5F * m2;
   return m + y + e * 0.693359375F;
-}
-
-// e^x for -87 <= x <= 88 or NaN at half the cost; infinity from 88.4 to 89.
-FRAMEFOLD_INLINE float exp_bounded(float x) {
-  constexpr float log2e = 1.44269504F;
-  const float shifted = x * log2e + 12582912.0F;  // its low bits hold n
-  const float n = shifted - 12582912.0F;
-  float r = x - n * 0.693359375F;
-  r -= n * -2.12194440e-4F;
-  const float scale = std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << 23) +
-                                           std::bit_cast<std::uint32_t>(1.0F));
-  return exp_polynomial(r) * scale;
 }
 
 FRAMEFOLD_INLINE float sigmoid(float x) {
@@ -118,14 +101,14 @@ FRAMEFOLD_INLINE float erf(float x) {
   p = p * s - 3.76124978e-1F;
   p = p * s + 1.28379151e-1F;
   const float near = x + x * p;
-  const float t = a < 4.0F ? a : (a != a ? a : 4.0F);  // erf(4) rounds to 1
+  const float t = a > 4.0F ? 4.0F : a;  // erf(4) rounds to 1
   float q = -2.13985099e-4F;
   q = q * t + 3.21495673e-3F;
   q = q * t - 2.28899680e-2F;
   q = q * t + 1.05261847e-1F;
   q = q * t + 6.35718286e-1F;
   q = q * t + 1.12851441F;
-  const float far = 1.0F - exp(-q * t);
+  const float far = 1.0F - exp_bounded(-q * t);
   return a < 0.92F ? near : std::copysign(far, x);
 }
 
