@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "kernels/matmul.h"
 #include "kernels/microkernel.h"
@@ -101,7 +102,7 @@ Plan plan_for(const Stream& stream, const Product& p) {
   const Index cols = ceil_div(n, plan.grid_n);
   plan.packs = !b_by_rows || (rows > 4 * kernel.rows && n > 4 * kernel.cols);
   plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
-  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 128 : 512);
+  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 64 : 512);
   plan.block_n = plan.short_m ? 1024 : 512;
   if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
   const Index stride = a_by_rows ? p.k : p.m;
@@ -297,27 +298,32 @@ void run_item(Stream stream, const Plan& plan, const Operands& given, float* mem
   if (plan.swapped) write_across(stream, given, o.c);
 }
 
+// The product's operands or, swapped, those of C^T = op(B)^T op(A)^T.
 Operands operands_of(const Product& p, bool swapped, float* c, const float* a, const float* b,
                      const float* bias) {
-  if (swapped)  // op(B)^T is stored by rows, as B is stored transposed
-    return {p.n,
-            p.m,
-            p.k,
-            b,
-            p.k,
-            1,
-            a,
-            p.transpose_a ? p.m : p.k,
-            !p.transpose_a,
-            c,
-            p.n,
-            bias,
-            p.accumulate,
-            p.activation};
-  const Index row = p.transpose_a ? 1 : p.k;
-  const Index col = p.transpose_a ? p.m : 1;
-  return {p.m,           p.n, p.k, a,    row,          col,         b, p.transpose_b ? p.k : p.n,
-          p.transpose_b, c,   p.n, bias, p.accumulate, p.activation};
+  Operands o{.m = p.m,
+             .n = p.n,
+             .k = p.k,
+             .a = a,
+             .a_row = p.transpose_a ? 1 : p.k,
+             .a_col = p.transpose_a ? p.m : 1,
+             .b = b,
+             .ldb = p.transpose_b ? p.k : p.n,
+             .b_transposed = p.transpose_b,
+             .c = c,
+             .ldc = p.n,
+             .bias = bias,
+             .accumulate = p.accumulate,
+             .activation = p.activation};
+  if (!swapped) return o;
+  std::swap(o.m, o.n);
+  o.a = b;
+  o.a_row = p.transpose_b ? p.k : 1;
+  o.a_col = p.transpose_b ? 1 : p.n;
+  o.b = a;
+  o.ldb = p.transpose_a ? p.m : p.k;
+  o.b_transposed = !p.transpose_a;
+  return o;
 }
 
 void run(const Stream& stream, const Product& p, float* c, Workspace workspace, const float* a,
