@@ -21,7 +21,7 @@ Series series_of(const std::vector<MetricRow>& rows, Column column, std::string 
 }
 
 Series level(const Series& like, double value, std::string name) {
-  return {std::move(name), {like.x.front(), like.x.back()}, {value, value}};
+  return {std::move(name), {like.x.front(), like.x.back()}, {value, value}, plot_grey};
 }
 
 std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>& rows) {
@@ -32,6 +32,7 @@ std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>
   if (!held_out.x.empty()) loss.series.push_back(held_out);
   charts.push_back(loss);
   Series psnr = series_of(rows, Column::held_out_psnr, "held out");
+  psnr.colour = 1;  // as in the chart of losses
   if (!psnr.x.empty()) {
     Chart chart{.title = "Reconstruction quality", .x_label = "step", .y_label = "PSNR (dB)"};
     chart.series.push_back(psnr);

@@ -62,6 +62,11 @@ Axis axis_of(const Chart& chart, bool vertical) {
   return axis;
 }
 
+int colour_of(const Chart& chart, std::size_t series) {
+  const int colour = chart.series[series].colour;
+  return colour < 0 ? static_cast<int>(series) : colour;
+}
+
 // Of more points than can be seen, the extremes of equal pieces stay.
 std::vector<std::size_t> visible(const std::vector<double>& y) {
   std::vector<std::size_t> kept;
@@ -76,8 +81,7 @@ std::vector<std::size_t> visible(const std::vector<double>& y) {
   return kept;
 }
 
-void draw_line(std::ostream& out, const Series& series, std::size_t colour, const Axis& x,
-               const Axis& y) {
+void draw_line(std::ostream& out, const Series& series, int colour, const Axis& x, const Axis& y) {
   std::string path, dots;
   bool pen = false;
   for (const std::size_t i : visible(series.y)) {
@@ -171,9 +175,9 @@ std::string plot(const Chart& chart) {
   double legend = 0;
   for (std::size_t i = 0; chart.series.size() > 1 && i < chart.series.size(); ++i) {
     const std::string& name = chart.series[i].name;
-    out << "<path class='line' style='stroke:var(--c" << i << ")' d='M" << number(legend)
-        << " 34h16'/><text x='" << number(legend + 22) << "' y='38'>" << escape_html(name)
-        << "</text>";
+    out << "<path class='line' style='stroke:var(--c" << colour_of(chart, i) << ")' d='M"
+        << number(legend) << " 34h16'/><text x='" << number(legend + 22) << "' y='38'>"
+        << escape_html(name) << "</text>";
     legend += 46 + 6.6 * static_cast<double>(name.size());
   }
 
@@ -192,7 +196,8 @@ std::string plot(const Chart& chart) {
       << "'>" << escape_html(chart.x_label) << "</text>";
   out << "<text class='middle' transform='translate(12 " << number((y.from + y.to) / 2)
       << ") rotate(-90)'>" << escape_html(chart.y_label) << "</text>";
-  for (std::size_t i = 0; i < chart.series.size(); ++i) draw_line(out, chart.series[i], i, x, y);
+  for (std::size_t i = 0; i < chart.series.size(); ++i)
+    draw_line(out, chart.series[i], colour_of(chart, i), x, y);
   out << "</svg>";
   return out.str();
 }
