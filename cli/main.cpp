@@ -1,8 +1,6 @@
 // framefold: trains, evaluates and runs video autoencoders.
-#include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 
 #include "cli/command.h"
@@ -56,16 +54,6 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
               "\"? (`framefold --help` lists all)");
 }
 
-// GNU OpenMP's idle threads spin for milliseconds by default. On a machine that other programs
-// share, that made training 10 to 80 times slower; it reads its environment before main() begins.
-void spin_briefly(int argc, char** argv) {
-  const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command != "train" && command != "eval" && command != "reconstruct") return;
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  ::setenv("GOMP_SPINCOUNT", "1000", 1);
-  ::execv("/proc/self/exe", argv);  // where it fails, all works as before
-}
-
 int run(int argc, char** argv) {
   CLI::App app("Trains, evaluates and runs video autoencoders.", "framefold");
   app.set_version_flag("--version", version_text());
@@ -103,6 +91,5 @@ int run(int argc, char** argv) {
 // Outside of run's own handlers only a lack of memory for the parser throws.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
-  framefold::spin_briefly(argc, argv);
   return framefold::run(argc, argv);
 }

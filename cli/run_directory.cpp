@@ -117,7 +117,6 @@ std::string environment_json(int threads, double first_step_ms) {
   const dnnl_version_t* dnnl = dnnl_version();
   libraries["oneDNN"] = text(dnnl->major, '.', dnnl->minor, '.', dnnl->patch);
 #endif
-  libraries["OpenMP"] = _OPENMP;
   libraries["libpng"] = ::png_get_libpng_ver(nullptr);
   libraries["zlib"] = ::zlibVersion();
   const int webp = ::WebPGetEncoderVersion();

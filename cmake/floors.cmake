@@ -2,12 +2,13 @@
 set(exclude "")
 if(FRAMEFOLD_ONEDNN)
   find_package(dnnl CONFIG REQUIRED)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)  # its threads
 else()
   list(APPEND exclude "_onednn\\.cpp$")
 endif()
-framefold_floor(kernels EXCLUDE ${exclude} LINK OpenMP::OpenMP_CXX)
+framefold_floor(kernels EXCLUDE ${exclude} LINK Threads::Threads)
 if(FRAMEFOLD_ONEDNN)
-  target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl)
+  target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl PRIVATE OpenMP::OpenMP_CXX)
   target_compile_definitions(framefold_kernels PUBLIC FRAMEFOLD_ONEDNN)
 endif()
 

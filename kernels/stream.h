@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "kernels/tensor.h"
+#include "kernels/threads.h"
 
 namespace framefold {
 
@@ -72,9 +73,8 @@ void parallel_for(const Stream& stream, Index count, Index grain, Body&& body) {
     if (count > 0) body(Index{0}, count);
     return;
   }
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(pieces))
-  for (Index piece = 0; piece < pieces; ++piece)
-    body(count * piece / pieces, count * (piece + 1) / pieces);
+  auto run = [&](Index piece) { body(count * piece / pieces, count * (piece + 1) / pieces); };
+  run_pieces(pieces, run);
 }
 
 }  // namespace framefold
