@@ -10,7 +10,6 @@
 #include <span>
 
 #include "kernels/convolution_fast.h"
-#include "kernels/simd.h"
 
 namespace framefold {
 namespace {
@@ -61,7 +60,9 @@ class Gather {
         phase_(phase),
         group_(group),
         kernel_(micro_kernel()),
-        row_step_(phase.axes[2].in_step * job.source_channels) {}
+        row_step_(phase.axes[2].in_step * job.source_channels) {
+    std::fill_n(a_.data(), micro_rows_max, job.source);  // rows past the tile's point somewhere
+  }
 
   // The part's share of tiles, panels one after the other.
   void run(Index part, Index parts) {
@@ -138,20 +139,21 @@ class Gather {
       const Piece start = piece(line, 0);
       used_ = 0;
       for (std::size_t n = 0; n < static_cast<std::size_t>(segment_count_); ++n)
-        if (sees(start, segments_[n])) use(n, job_.source + (start.source + segments_[n].offset));
+        if (sees(start, segments_[n])) use(n);
       const Index stop = std::min(end, (line + 1) * phase_.line_tiles);
       for (; tile < stop; ++tile) {
         const Index part = tile - line * phase_.line_tiles;
         const Index begin = w.count * part / phase_.line_tiles;
         const Index rows = w.count * (part + 1) / phase_.line_tiles - begin;
-        std::array<Index, micro_rows_max> offsets;
-        for (std::size_t i = 0; i < micro_rows_max; ++i)
-          offsets[i] = (begin + static_cast<Index>(i)) * row_step_;
-        point_rows(a_.data(), sources_.data(), used_, rows, offsets.data());
         const Index lowest = start.w + w.in_step * begin;
-        if (lowest < 0 || w.source(begin + rows - 1, w.taps - 1) >= w.extent)
-          for (Index n = 0; n < used_; ++n)
-            mend(n * rows, rows, lowest + segments_[numbers_[static_cast<std::size_t>(n)]].w);
+        const Index highest = lowest + w.in_step * (rows - 1);
+        for (Index i = 0; i < micro_rows_max; ++i)
+          a_[static_cast<std::size_t>(i)] = job_.source + (start.source + (begin + i) * row_step_);
+        for (Index n = 0; n < used_; ++n)
+          if (inside(lowest + used(n).w) && inside(highest + used(n).w))
+            share_rows(n);
+          else
+            mend(own_rows(n), rows, lowest + used(n).w);
         sum(rows, job_.out + (start.out + begin * w.step * job_.channels), w.step * job_.channels);
       }
     }
@@ -176,20 +178,22 @@ class Gather {
         pieces[count].count = std::min(width - (begin + row) % width, rows - row);
       }
       const std::span<const Piece> all(pieces.data(), count);
+      for (const Piece& p : all)
+        for (Index i = 0; i < p.count; ++i)
+          a_[static_cast<std::size_t>(p.first + i)] = job_.source + (p.source + i * row_step_);
 
       used_ = 0;
       for (std::size_t n = 0; n < static_cast<std::size_t>(segment_count_); ++n) {
         const Segment& s = segments_[n];
         if (std::none_of(all.begin(), all.end(), [&](const Piece& p) { return sees(p, s); }))
           continue;
-        use(n, job_.source);
-        for (const Piece& p : all) {
-          const Index at = (used_ - 1) * rows + p.first;
-          for (Index i = 0; i < p.count; ++i)
-            a_[static_cast<std::size_t>(at + i)] =
-                sees(p, s) ? job_.source + (p.source + s.offset + i * row_step_) : job_.zeros;
-          if (sees(p, s)) mend(at, p.count, p.w + s.w);
-        }
+        use(n);
+        const Index own = own_rows(used_ - 1);
+        for (const Piece& p : all)
+          if (sees(p, s))
+            mend(own + p.first, p.count, p.w + s.w);
+          else
+            std::fill_n(a_.data() + own + p.first, p.count, job_.zeros);
       }
       const auto exchange = [&](bool load) {
         for (const Piece& p : all)
@@ -205,13 +209,28 @@ class Gather {
     }
   }
 
-  void use(std::size_t number, const float* source) {
+  void use(std::size_t number) {
     const auto n = static_cast<std::size_t>(used_++);
-    sources_[n] = source;
     numbers_[n] = number;
     b_[n] =
         segments_[number].b + panel_ * (job_.packed ? phase_.run * job_.depth : 1) * kernel_.cols;
   }
+  const Segment& used(Index n) const { return segments_[numbers_[static_cast<std::size_t>(n)]]; }
+
+  // The n-th segment in use reads the tile's rows ...
+  void share_rows(Index n) { at_[static_cast<std::size_t>(n)] = {0, used(n).offset}; }
+
+  // ... or a copy of the pointers, which begins at the result.
+  Index own_rows(Index n) {
+    const Index first = (n + 1) * micro_rows_max;
+    at_[static_cast<std::size_t>(n)] = {first, 0};
+    for (Index i = 0; i < micro_rows_max; ++i)
+      a_[static_cast<std::size_t>(first + i)] = a_[static_cast<std::size_t>(i)] + used(n).offset;
+    return first;
+  }
+
+  // Whether a run of taps that begins at w lies in the source.
+  bool inside(Index w) const { return w >= 0 && w + phase_.run <= phase_.axes[2].extent; }
 
   // Rows [at, at + count) of one segment, the first of them at w: those that cross an edge of the
   // source read zeros, runs of taps a copy among zeros.
@@ -232,9 +251,9 @@ class Gather {
       row = job_.zeros;
       return;
     }
-    float* patch = patches_.data() + at * patch_floats;
-    for (Index k = 0; k < phase_.run * channels; ++k)
-      patch[k] = k >= begin && k < end ? row[k] : 0.0F;
+    float* patch = patches_.data() + (at - micro_rows_max) * patch_floats;
+    std::fill_n(patch, phase_.run * channels, 0.0F);
+    std::copy(row + begin, row + end, patch + begin);
     row = patch;
   }
 
@@ -245,6 +264,7 @@ class Gather {
     const float* bias = first_ && job_.bias ? job_.bias + group_ * job_.cols + col : nullptr;
     kernel_.run(static_cast<int>(rows), static_cast<int>(cols),
                 {.a = a_.data(),
+                 .at = at_.data(),
                  .b = b_.data(),
                  .segments = used_,
                  .depth = phase_.run * job_.depth,
@@ -271,7 +291,7 @@ class Gather {
   // Of the tile: the segments that it sees.
   Index used_ = 0;
   std::array<std::size_t, max_segments> numbers_;
-  std::array<const float*, max_segments> sources_;
+  std::array<MicroRows, max_segments> at_;
   std::array<const float*, max_segments> b_;
   std::array<const float*, (max_segments + 1) * micro_rows_max> a_;
   std::array<float, patch_segments * micro_rows_max * patch_floats> patches_;
@@ -372,12 +392,6 @@ bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, W
 }
 
 }  // namespace
-
-FRAMEFOLD_SIMD void point_rows(const float** a, const float* const* sources, Index segments,
-                               Index rows, const Index* offsets) {
-  for (Index s = 0; s < segments; ++s)
-    for (Index i = 0; i < micro_rows_max; ++i) a[s * rows + i] = sources[s] + offsets[i];
-}
 
 bool fast::coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
                             Workspace workspace, View fine, View weight, View bias) {

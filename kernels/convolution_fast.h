@@ -114,11 +114,6 @@ inline ConvolutionJob job_of(const Convolution& c, bool to_fine, float* out, con
   return job;
 }
 
-// Row pointers of every segment: sources[s] + offsets[i]. Writes micro_rows_max of them whatever
-// `rows` is, the next segment over what is too much: `a` has room for one segment more.
-void point_rows(const float** a, const float* const* sources, Index segments, Index rows,
-                const Index* offsets);
-
 // For few channels written: each source is multiplied by all taps along W at once.
 bool spreads(const ConvolutionJob& job);
 Index spread_workspace(const Stream& stream, const ConvolutionJob& job);  // floats

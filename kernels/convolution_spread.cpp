@@ -77,8 +77,8 @@ class Spread {
           if (st < 0 || st >= t.extent || sh < 0 || sh >= h.extent) continue;
           const Index tap = t.tap_of(mt) * job_.c.kernel[1] + h.tap_of(mh);
           b_[static_cast<std::size_t>(used_)] = weights_ + tap * job_.depth * layout_.products;
-          sources_[static_cast<std::size_t>(used_)] =
-              job_.source + ((b * from[0] + st) * from[1] + sh) * from[2] * job_.source_channels;
+          at_[static_cast<std::size_t>(used_)] = {
+              0, ((b * from[0] + st) * from[1] + sh) * from[2] * job_.source_channels};
           if (++used_ == max_segments) multiply();
         }
       if (used_ > 0 || !filled_) multiply();
@@ -104,12 +104,12 @@ class Spread {
       for (Index tile = 0; tile < tiles; ++tile) {
         const Index begin = width * tile / tiles;
         const Index rows = width * (tile + 1) / tiles - begin;
-        for (Index s = 0; s < used_; ++s)
-          for (Index i = 0; i < rows; ++i)
-            a_[static_cast<std::size_t>(s * rows + i)] =
-                sources_[static_cast<std::size_t>(s)] + (begin + i) * job_.source_channels;
+        std::array<const float*, micro_rows_max> a;
+        for (Index i = 0; i < rows; ++i)
+          a[static_cast<std::size_t>(i)] = job_.source + (begin + i) * job_.source_channels;
         kernel.run(static_cast<int>(rows), static_cast<int>(cols),
-                   {.a = a_.data(),
+                   {.a = a.data(),
+                    .at = at_.data(),
                     .b = b_.data(),
                     .segments = used_,
                     .depth = job_.depth,
@@ -132,9 +132,8 @@ class Spread {
   float* products_;
   Index used_ = 0;
   bool filled_ = false;  // whether the products hold a sum to add to
-  std::array<const float*, max_segments> sources_;
+  std::array<MicroRows, max_segments> at_;
   std::array<const float*, max_segments> b_;
-  std::array<const float*, max_segments * micro_rows_max> a_;
 };
 
 // [tap of T and H][channel read][tap of W, channel written], zeros behind.

@@ -4,12 +4,12 @@
 // copied.
 //
 //   for blocks of lines (both sides' operands in the second-level cache)
-//     for the thread's tiles: panels of columns, taps, rows of channels
+//     for the thread's tiles: taps, panels of columns, rows of channels
 //
-// Usually the fine side gives the rows. Where it has few channels, a tile's rows run across taps;
-// where the coarse side has few, it gives the rows instead and each tile is added transposed.
-// Threads share out the tiles, or, where there are few, the lines: then each sums into weights of
-// its own, which are added up in order.
+// Usually the fine side gives the rows. Where it has few channels, a tile's rows run across the
+// taps along W; where the coarse side has few, it gives the rows instead and each tile is added
+// transposed. Threads take tiles in turn or, where that would leave one idle, share out the lines:
+// then each sums into weights of its own, which are added up in order.
 #include <algorithm>
 
 #include "kernels/convolution_fast.h"
@@ -19,26 +19,31 @@ namespace {
 
 constexpr Index max_segments = 64;
 constexpr Index block_floats = Index{1} << 15;  // of the coarse side
+constexpr Index adding = 64;  // positions that cost as much as adding up one thread's weights
 
 struct Plan {
-  bool across_taps = false;  // a tile's rows run across taps
-  bool exchanged = false;    // the coarse side gives the rows
-  Index tiles = 0;           // of one panel: of a tap, or of all taps where rows run across them
+  bool exchanged = false;  // the coarse side gives the rows
+  Index run = 1;           // taps of W that a tile's rows run across
+  Index rows = 0, cols = 0;
+  Index tiles = 0;  // of one run of taps and panel
   Index panels = 0;
-  Index items = 0;  // tiles of all panels, taps and groups
+  Index items = 0;  // tiles of all groups, runs of taps and panels
   Index parts = 1;  // of the lines
 
   Plan(const Stream& stream, const Convolution& c) {
     const MicroKernel& kernel = micro_kernel();
     const auto vectors = [](Index channels) { return ceil_div(channels, 16); };
-    const Index rows = c.fine_group();
-    const Index cols = c.coarse_group();
+    rows = c.fine_group();
+    cols = c.coarse_group();
     exchanged = 2 * cols * vectors(rows) <= rows * vectors(cols);
-    across_taps = !exchanged && 3 * rows < 2 * kernel.rows;
-    tiles = ceil_div((exchanged ? cols : rows) * (across_taps ? c.taps() : 1), kernel.rows);
-    panels = panel_count(exchanged ? rows : cols);
-    items = c.groups * panels * (across_taps ? 1 : c.taps()) * tiles;
-    if (items < 4 * stream.threads)
+    if (exchanged) std::swap(rows, cols);
+    if (!exchanged && 3 * rows < 2 * kernel.rows) run = c.kernel[2];
+    rows *= run;
+    tiles = ceil_div(rows, kernel.rows);
+    panels = panel_count(cols);
+    items = c.groups * c.taps() / run * panels * tiles;
+    const Index idle = ceil_div(items, stream.threads) * stream.threads - items;
+    if (idle * c.coarse_positions() > items * stream.threads * adding)
       parts = std::min<Index>(stream.threads, c.batch * c.coarse[0] * c.coarse[1]);
   }
 };
@@ -49,31 +54,24 @@ struct Line {
   Index fine, coarse;  // the first position's elements on both sides, tap 0, channel 0
 };
 
-// The fine side of a tile: of all its rows where they run across taps, else of its one tap.
-struct Row {
-  Index t, h, w;  // relative to tap 0
-  Index offset;   // elements, likewise
-};
-
 struct Span {
   Index begin, end;
 };
 
 class WeightSum {
  public:
-  WeightSum(const Convolution& c, const Plan& plan, const float* fine, const float* coarse,
-            const float* zeros)
-      : c_(c), plan_(plan), kernel_(micro_kernel()), fine_(fine), coarse_(coarse), zeros_(zeros) {}
+  WeightSum(const Convolution& c, const Plan& plan, const float* fine, const float* coarse)
+      : c_(c), plan_(plan), kernel_(micro_kernel()), fine_(fine), coarse_(coarse) {}
 
-  // Adds items [items.begin, items.end) of lines [lines.begin, lines.end) to the weights.
-  void run(float* weights, Span items, Span lines) {
+  // Adds every step-th item from the first on, of lines [lines.begin, lines.end), to the weights.
+  void run(float* weights, Index first, Index step, Span lines) {
     weights_ = weights;
     const Index width = std::max<Index>(1, c_.coarse[2] * c_.coarse_group());
     const Index most = std::clamp<Index>(block_floats / width, 1, max_segments);
     for (Index begin = lines.begin; begin < lines.end; begin += most) {
       line_count_ = static_cast<std::size_t>(std::min(most, lines.end - begin));
       for (std::size_t n = 0; n < line_count_; ++n) lines_[n] = line(begin + static_cast<Index>(n));
-      for (Index item = items.begin; item < items.end; ++item) add(item);
+      for (Index item = first; item < plan_.items; item += step) add(item);
     }
   }
 
@@ -90,140 +88,111 @@ class WeightSum {
     return line;
   }
 
-  Row row(Index tap, Index channel) const {
-    Row row{.t = tap / c_.kernel[2] / c_.kernel[1] * c_.dilation[0],
-            .h = tap / c_.kernel[2] % c_.kernel[1] * c_.dilation[1],
-            .w = tap % c_.kernel[2] * c_.dilation[2]};
-    row.offset = ((row.t * c_.fine[1] + row.h) * c_.fine[2] + row.w) * c_.fine_channels + channel;
-    return row;
-  }
-
-  // Coarse positions along W whose tap lies inside of the fine side.
-  Span inside(const Row& row) const {
-    const Index w = row.w - c_.padding[2];
+  // Coarse positions along W whose tap k lies inside of the fine side.
+  Span inside(Index k) const {
+    const Index w = k * c_.dilation[2] - c_.padding[2];
     const Index stride = c_.stride[2];
     const Index begin = w >= 0 ? 0 : ceil_div(-w, stride);
     const Index end = w >= c_.fine[2] ? 0 : (c_.fine[2] - 1 - w) / stride + 1;
     return {begin, std::clamp(end, begin, std::max(begin, c_.coarse[2]))};
   }
 
-  bool sees(const Line& line, const Row& row) const {
-    const Index t = line.t + row.t;
-    const Index h = line.h + row.h;
-    return t >= 0 && t < c_.fine[0] && h >= 0 && h < c_.fine[1];
-  }
-
   void add(Index item) {
     const Index tile = item % plan_.tiles;
-    const Index taps = plan_.across_taps ? 1 : c_.taps();
-    const Index tap = item / plan_.tiles % taps;
-    const Index panel = item / plan_.tiles / taps % plan_.panels;
-    const Index group = item / plan_.tiles / taps / plan_.panels;
-    const Index all_rows = plan_.exchanged     ? c_.coarse_group()
-                           : plan_.across_taps ? c_.taps() * c_.fine_group()
-                                               : c_.fine_group();
-    const Index all_cols = plan_.exchanged ? c_.fine_group() : c_.coarse_group();
-    first_row_ = all_rows * tile / plan_.tiles;
-    rows_ = all_rows * (tile + 1) / plan_.tiles - first_row_;
-    first_col_ = panel * kernel_.cols;
-    cols_ = std::min<Index>(kernel_.cols, all_cols - first_col_);
-    group_ = group;
-    tap_ = tap;
-    plan_.across_taps ? add_across() : add_tap();
-  }
+    const Index runs = c_.taps() / plan_.run;
+    panel_ = item / plan_.tiles % plan_.panels;
+    tap_ = item / plan_.tiles / plan_.panels % runs * plan_.run;
+    group_ = item / plan_.tiles / plan_.panels / runs;
+    const Span rows{plan_.rows * tile / plan_.tiles, plan_.rows * (tile + 1) / plan_.tiles};
 
-  // Rows of one tap.
-  void add_tap() {
-    const Row at = row(tap_, group_ * c_.fine_group());
-    const Span span = inside(at);
-    if (span.begin >= span.end) return;
-    const float* fine = fine_ + (at.offset + span.begin * c_.stride[2] * c_.fine_channels);
-    const float* coarse = coarse_ + (span.begin * c_.coarse_channels + group_ * c_.coarse_group());
-    std::array<Index, micro_rows_max> offsets;
-    for (std::size_t i = 0; i < micro_rows_max; ++i)
-      offsets[i] = first_row_ + static_cast<Index>(i);
-    Index used = 0;
-    for (std::size_t n = 0; n < line_count_; ++n) {
-      if (!sees(lines_[n], at)) continue;
-      const float* of_fine = fine + lines_[n].fine;
-      const float* of_coarse = coarse + lines_[n].coarse;
-      sources_[static_cast<std::size_t>(used)] = plan_.exchanged ? of_coarse : of_fine;
-      b_[static_cast<std::size_t>(used++)] = (plan_.exchanged ? of_fine : of_coarse) + first_col_;
+    // Positions that all rows see; then the others, whose rows are those of neighbouring taps.
+    const Index k = tap_ % c_.kernel[2];
+    const Span first = inside(k + tap_of(rows.begin));
+    const Span last = inside(k + tap_of(rows.end - 1));
+    const Span all{std::min(first.begin, last.begin), std::max(first.end, last.end)};
+    Span common{std::max(first.begin, last.begin), std::min(first.end, last.end)};
+    if (common.begin >= common.end) common = {all.begin, all.begin};
+    multiply(rows, common);
+    for (Index j = all.begin; j < all.end; ++j) {
+      if (j >= common.begin && j < common.end) continue;
+      Span seen = rows;
+      const auto sees = [&](Index row) {
+        const Span span = inside(k + tap_of(row));
+        return j >= span.begin && j < span.end;
+      };
+      while (seen.begin < seen.end && !sees(seen.begin)) ++seen.begin;
+      while (seen.begin < seen.end && !sees(seen.end - 1)) --seen.end;
+      multiply(seen, {j, j + 1});
     }
-    point_rows(a_.data(), sources_.data(), used, rows_, offsets.data());
-    multiply(used, span.end - span.begin, tap_ * c_.fine_group());
   }
 
-  // Rows across taps: positions that all of them see as lines, the others one by one.
-  void add_across() {
-    std::array<Row, micro_rows_max> all;
-    std::array<Index, micro_rows_max> offsets{};
-    Span common{0, c_.coarse[2]};
-    Span any{c_.coarse[2], 0};
-    for (std::size_t i = 0; i < static_cast<std::size_t>(rows_); ++i) {
-      const Index number = first_row_ + static_cast<Index>(i);
-      all[i] = row(number / c_.fine_group(), number % c_.fine_group() + group_ * c_.fine_group());
-      offsets[i] = all[i].offset;
-      const Span span = inside(all[i]);
-      common = {std::max(common.begin, span.begin), std::min(common.end, span.end)};
-      if (span.begin < span.end)
-        any = {std::min(any.begin, span.begin), std::max(any.end, span.end)};
-    }
-    const std::span<const Row> rows(all.data(), static_cast<std::size_t>(rows_));
-    if (common.begin < common.end)
-      add_span(rows, offsets, common);
-    else
-      common = {any.begin, any.begin};
-    for (Index j = any.begin; j < any.end; ++j)
-      if (j < common.begin || j >= common.end) add_span(rows, offsets, {j, j + 1});
-  }
+  // The tap of the run that a row belongs to.
+  Index tap_of(Index row) const { return plan_.run > 1 ? row / c_.fine_group() : 0; }
 
-  void add_span(std::span<const Row> rows, const std::array<Index, micro_rows_max>& offsets,
-                Span span) {
-    const Index at = span.begin * c_.stride[2];
-    Index used = 0;
-    for (std::size_t n = 0; n < line_count_; ++n) {
-      sources_[static_cast<std::size_t>(used)] = fine_ + (lines_[n].fine + at * c_.fine_channels);
-      b_[static_cast<std::size_t>(used++)] =
-          coarse_ + (lines_[n].coarse + span.begin * c_.coarse_channels +
-                     group_ * c_.coarse_group() + first_col_);
-    }
-    point_rows(a_.data(), sources_.data(), used, rows_, offsets.data());
-    for (std::size_t n = 0; n < line_count_; ++n)
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Index w = at + rows[i].w - c_.padding[2];
-        if (!sees(lines_[n], rows[i]) || w < 0 || w >= c_.fine[2]) a_[n * rows.size() + i] = zeros_;
-      }
-    multiply(used, span.end - span.begin, 0);
-  }
-
-  // Adds the tile to the weights; its tap's weights begin at row `tap_row`.
-  void multiply(Index segments, Index depth, Index tap_row) {
+  // Adds to `rows` of the tile's weights what the positions of `span` give.
+  void multiply(Span rows, Span span) {
+    if (rows.begin >= rows.end || span.begin >= span.end) return;
     const Index fine_step = c_.stride[2] * c_.fine_channels;
-    MicroTask task{.a = a_.data(),
+    const float* fine = fine_ + (offset(tap_) + group_ * c_.fine_group() + span.begin * fine_step);
+    const float* coarse = coarse_ + (group_ * c_.coarse_group() + span.begin * c_.coarse_channels);
+    const Index col = panel_ * kernel_.cols;
+    const Index segments = aim((plan_.exchanged ? fine : coarse) + col);
+    std::array<const float*, micro_rows_max> a;
+    for (Index row = rows.begin; row < rows.end; ++row)
+      a[static_cast<std::size_t>(row - rows.begin)] =
+          plan_.exchanged ? coarse + row
+                          : fine + (tap_of(row) * c_.dilation[2] * c_.fine_channels + row -
+                                    tap_of(row) * c_.fine_group());
+    MicroTask task{.a = a.data(),
+                   .at = at_.data(),
                    .b = b_.data(),
                    .segments = segments,
-                   .depth = depth,
+                   .depth = span.end - span.begin,
                    .a_step = plan_.exchanged ? c_.coarse_channels : fine_step,
                    .b_step = plan_.exchanged ? fine_step : c_.coarse_channels,
                    .ldc = c_.coarse_channels};
-    float* weights = weights_ + tap_row * c_.coarse_channels + group_ * c_.coarse_group();
-    const auto rows = static_cast<int>(rows_);
-    const auto cols = static_cast<int>(cols_);
+    float* weights =
+        weights_ + tap_ * c_.fine_group() * c_.coarse_channels + group_ * c_.coarse_group();
+    const auto count = static_cast<int>(rows.end - rows.begin);
+    const auto cols = static_cast<int>(std::min<Index>(kernel_.cols, plan_.cols - col));
     if (!plan_.exchanged) {
-      task.c = weights + first_row_ * c_.coarse_channels + first_col_;
+      task.c = weights + rows.begin * c_.coarse_channels + col;
       task.accumulate = true;
-      kernel_.run(rows, cols, task);
+      kernel_.run(count, cols, task);
       return;
     }
     std::array<float, micro_rows_max * micro_cols_max> sums;
     task.c = sums.data();
     task.ldc = micro_cols_max;
-    kernel_.run(rows, cols, task);
-    for (Index n = 0; n < cols_; ++n)
-      for (Index i = 0; i < rows_; ++i)
-        weights[(first_col_ + n) * c_.coarse_channels + first_row_ + i] +=
+    kernel_.run(count, cols, task);
+    for (Index n = 0; n < cols; ++n)
+      for (Index i = 0; i < count; ++i)
+        weights[(col + n) * c_.coarse_channels + rows.begin + i] +=
             sums[static_cast<std::size_t>(i * micro_cols_max + n)];
+  }
+
+  // Elements from tap 0 of a position on the fine side to another.
+  Index offset(Index tap) const {
+    const Index t = tap / c_.kernel[2] / c_.kernel[1] * c_.dilation[0];
+    const Index h = tap / c_.kernel[2] % c_.kernel[1] * c_.dilation[1];
+    const Index w = tap % c_.kernel[2] * c_.dilation[2];
+    return ((t * c_.fine[1] + h) * c_.fine[2] + w) * c_.fine_channels;
+  }
+
+  // The block's lines on which the tap lies inside as segments; `b` are the columns on line 0.
+  // Returns their number. Tiles that differ in rows alone have the same.
+  Index aim(const float* b) {
+    const Index t = tap_ / c_.kernel[2] / c_.kernel[1] * c_.dilation[0];
+    const Index h = tap_ / c_.kernel[2] % c_.kernel[1] * c_.dilation[1];
+    std::size_t used = 0;
+    for (std::size_t n = 0; n < line_count_; ++n) {
+      const Line& line = lines_[n];
+      if (line.t + t < 0 || line.t + t >= c_.fine[0]) continue;
+      if (line.h + h < 0 || line.h + h >= c_.fine[1]) continue;
+      at_[used] = {0, plan_.exchanged ? line.coarse : line.fine};
+      b_[used++] = b + (plan_.exchanged ? line.fine : line.coarse);
+    }
+    return static_cast<Index>(used);
   }
 
   const Convolution& c_;
@@ -231,20 +200,13 @@ class WeightSum {
   const MicroKernel& kernel_;
   const float* fine_;
   const float* coarse_;
-  const float* zeros_;
   float* weights_ = nullptr;
   std::size_t line_count_ = 0;
-  std::array<Line, max_segments> lines_;                                             // of the block
-  Index group_ = 0, tap_ = 0, first_row_ = 0, rows_ = 0, first_col_ = 0, cols_ = 0;  // of the tile
-  std::array<const float*, max_segments> sources_;
+  std::array<Line, max_segments> lines_;   // of the block
+  Index group_ = 0, tap_ = 0, panel_ = 0;  // of the tile; the first tap of its run
+  std::array<MicroRows, max_segments> at_;
   std::array<const float*, max_segments> b_;
-  std::array<const float*, (max_segments + 1) * micro_rows_max> a_;
 };
-
-// What a row outside of the fine side reads over a whole line.
-Index zeros_needed(const Convolution& c, const Plan& plan) {
-  return plan.across_taps ? c.fine[2] * c.fine_channels : 0;
-}
 
 Index sums_needed(const Convolution& c, const Plan& plan) {
   return plan.parts > 1 ? plan.parts * c.weights() : 0;
@@ -255,34 +217,25 @@ Index sums_needed(const Convolution& c, const Plan& plan) {
 Bytes fast::weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type) {
   if (type != DType::f32) return 0;
   const Plan plan(stream, c);
-  const auto bytes = [](Index floats) {
-    return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
-  };
-  return bytes(zeros_needed(c, plan)) + bytes(sums_needed(c, plan));
+  return Workspace::padded(static_cast<Bytes>(sums_needed(c, plan)) * sizeof(float));
 }
 
 bool fast::weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
                             Workspace workspace, View fine, View coarse) {
   if (!stream.wants(Path::native) || fine.dtype != DType::f32) return false;
   const Plan plan(stream, c);
-  float* zeros = workspace.take<float>(zeros_needed(c, plan));
-  std::fill(zeros, zeros + zeros_needed(c, plan), 0.0F);
   float* sums = workspace.take<float>(sums_needed(c, plan));
   const Index lines = c.batch * c.coarse[0] * c.coarse[1];
   parallel_for(stream, stream.threads, 1, [&](Index first, Index last) {
-    WeightSum sum(c, plan, fine.as<float>(), coarse.as<float>(), zeros);
-    for (Index part = first; part < last; ++part) {
-      const auto share = [&](Index count, Index parts) {
-        return Span{count * part / parts, count * (part + 1) / parts};
-      };
+    WeightSum sum(c, plan, fine.as<float>(), coarse.as<float>());
+    for (Index part = first; part < last; ++part)
       if (plan.parts == 1) {
-        sum.run(weight.as<float>(), share(plan.items, stream.threads), {0, lines});
+        sum.run(weight.as<float>(), part, stream.threads, {0, lines});
       } else if (part < plan.parts) {
         float* own = sums + part * c.weights();
         std::fill(own, own + c.weights(), 0.0F);
-        sum.run(own, {0, plan.items}, share(lines, plan.parts));
+        sum.run(own, 0, 1, {lines * part / plan.parts, lines * (part + 1) / plan.parts});
       }
-    }
   });
   if (plan.parts == 1) return true;
   parallel_for(stream, c.weights(), 16384, [&](Index begin, Index end) {

@@ -5,14 +5,15 @@
 //
 //   C[i][n] = (accumulate ? C[i][n] : 0) + bias[n]
 //             + sum over s < segments, k < depth:
-//                 a[s * rows + i][k * a_step] * b[s][k * b_step + n]
+//                 row(s, i)[k * a_step] * b[s][k * b_step + n]
 //   for i < rows, n < cols;  1 <= rows <= kernel.rows, 1 <= cols <= kernel.cols
 //
-//   a      [segments * rows] pointers, segment-major: row i of segment s starts at a[s * rows + i]
-//   b      [segments] pointers to the first row of each segment's B
+//   row(s, i)   a[s * rows + i], or a[at[s].first + i] + at[s].move where at is given, so that
+//               segments share pointers
+//   b           [segments] pointers to the first row of each segment's B
 //   a_step, b_step   floats from one k to the next, in A and in B
-//   c      the tile's first element, rows ldc floats apart
-//   bias   [cols], or null for none
+//   c           the tile's first element, rows ldc floats apart
+//   bias        [cols], or null for none
 //
 // All sums stay in registers across the segments, whatever their number; none (or depth 0) gives
 // C = bias. Only the elements named above are read or written: at the right edge (cols below
@@ -21,12 +22,12 @@
 // How the callers ride on it (A is read by broadcast, so it needs no packing; B by vectors):
 //   product      one segment; A's rows are lda apart (a_step 1), or A is transposed (a_step lda);
 //                B is a packed panel (b_step kernel.cols) or the matrix itself (b_step ldb)
-//   convolution  a segment is one tap of the kernel: a[] points at the input's channels that each
-//                of `rows` output positions sees through that tap, a padding tap at a row of
-//                zeros; b[] at that tap's [Cin, Cout] weights
+//   convolution  a segment is one tap of the kernel: its rows are the input's channels that each
+//                of `rows` output positions sees through that tap, a padding tap's a row of zeros;
+//                b[] at that tap's [Cin, Cout] weights
 //   its dgrad    the same with dy, and weights [Cout, Cin] (packed by pack_panels, transposed)
-//   its wgrad    a segment is one run of output positions along W: a[i] points at input channel i
-//                of the run's first position (a_step stride * Cin), b[] at dy there (b_step Cout)
+//   its wgrad    a segment is one run of output positions along W: row i is input channel i of the
+//                run's first position (a_step stride * Cin), b[] at dy there (b_step Cout)
 //
 // Each C[i][n] is one chain of fused multiply-adds in the order of s and k (the portable code
 // rounds twice), so it does not depend on rows, cols or where the tile lies. Where depth is below
@@ -42,8 +43,14 @@
 
 namespace framefold {
 
+struct MicroRows {
+  Index first;  // row pointer of a segment
+  Index move;   // floats from the row pointers to the segment's rows
+};
+
 struct MicroTask {
   const float* const* a = nullptr;
+  const MicroRows* at = nullptr;
   const float* const* b = nullptr;
   Index segments = 1;
   Index depth = 0;
