@@ -66,6 +66,10 @@ inline GatherAxis fine_axis(const Convolution& c, std::size_t axis, Index phase)
           .extent = c.coarse[axis]};
 }
 
+// Channels whose rows of weights, read in place, begin to evict one another from the first-level
+// cache: a quarter of a page.
+constexpr Index far_apart = 256;
+
 inline Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
 // The sum for one side: what it reads and what it writes.
@@ -104,7 +108,7 @@ inline ConvolutionJob job_of(const Convolution& c, bool to_fine, float* out, con
                      .channels = c.coarse_channels,
                      .source = source,
                      .weight = weight,
-                     .packed = to_fine || c.coarse_group() > 2 * micro_kernel().cols,
+                     .packed = to_fine || c.coarse_channels > far_apart,
                      .out = out,
                      .bias = bias,
                      .zeros = nullptr};

@@ -96,6 +96,21 @@ TEST(Microkernel, HandComputed) {
   }
 }
 
+TEST(Microkernel, SegmentsShareRowPointers) {
+  // The rows (x[0], x[2]), then those two floats further on, then the one of x[5] in both: each
+  // times its segment's B.
+  const float x[] = {1, 2, 3, 4, 5, 6}, b0[] = {1}, b1[] = {10}, b2[] = {100};
+  const float* a[] = {x, x + 2, x + 5, x + 5};
+  const MicroRows at[] = {{0, 0}, {0, 2}, {2, 0}};
+  const float* b[] = {b0, b1, b2};
+  for (const MicroKernel& kernel : micro_kernels()) {
+    float c[] = {-1, -1};
+    kernel.run(2, 1, {.a = a, .at = at, .b = b, .segments = 3, .depth = 1, .c = c, .ldc = 1});
+    EXPECT_EQ(c[0], 1 + 30 + 600) << kernel.name;
+    EXPECT_EQ(c[1], 3 + 50 + 600) << kernel.name;
+  }
+}
+
 TEST(Microkernel, PackedPanels) {
   const Index width = micro_kernel().cols;
   for (const Index cols : {Index{1}, width - 1, width, width + 1, 3 * width + 5})
