@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -28,6 +29,8 @@ using Kind = ClipFiles::Kind;
 constexpr std::string_view endings[] = {
     " .mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .ogv .gif .3gp .h264 .y4m ",
     " .png .jpg .jpeg .webp .bmp .tif .tiff "};
+
+constexpr Bytes largest_indices = Bytes{256} << 20;  // kept in memory, of all videos
 
 std::string ending_of(const fs::path& path) {
   std::string ending = path.extension().string();
@@ -85,6 +88,7 @@ class Library {
   struct File {
     std::string path;
     Index frames = 0;
+    std::shared_ptr<const VideoIndex> index;  // null where it is found again for each read
     bool keep = false;
     std::mutex decoding;
     std::unique_ptr<std::uint8_t[]> pixels;  // [frames, H, W, C] once decoded
@@ -93,6 +97,8 @@ class Library {
   File& at(Index file) const { return *files_[static_cast<std::size_t>(file)]; }
   void inspect(File& file) const;
   void decode(File& file) const;
+  std::shared_ptr<const VideoIndex> index_of(const File& file) const;
+  void read_video(const File& file, std::span<const Index> frames, std::uint8_t* pixels) const;
 
   ClipFiles options_;
   std::vector<std::unique_ptr<File>> files_;
@@ -125,31 +131,10 @@ class Png final : public FrameReader {
   Picture picture_;
 };
 
-std::unique_ptr<FrameReader> open_frames(const std::string& path, const ClipFiles& options) {
-  if (options.kind == Kind::pictures && ending_of(path) == ".png")
-    return std::make_unique<Png>(path, options);
+std::unique_ptr<FrameReader> open_picture(const std::string& path, const ClipFiles& options) {
+  if (ending_of(path) == ".png") return std::make_unique<Png>(path, options);
   return codecs().open(path, options.format, options.limits);
 }
-
-// A file's frames one after the other, an Error where they end too early.
-class Sequence {
- public:
-  Sequence(const std::string& path, Index frames, const ClipFiles& options)
-      : path_(path), frames_(frames), reader_(open_frames(path, options)) {}
-  void next(std::uint8_t* pixels) {
-    if (!reader_->next(pixels))
-      fail(ErrorCode::format, path_, ": ", frames_, " frames were announced, decoding shows ", at_,
-           "; repair the file, remove it, or set skip_bad");
-    ++at_;
-  }
-  Index at() const { return at_; }
-
- private:
-  const std::string& path_;
-  Index frames_;
-  std::unique_ptr<FrameReader> reader_;
-  Index at_ = 0;
-};
 
 Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : options_(options) {
   const std::vector<std::string> paths = list_files(options.kind, options.path);
@@ -183,7 +168,10 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
   if (files_.empty())
     fail(ErrorCode::format, "none of the ", paths.size(), " files in ", options.path,
          " can be read; the first: ", skipped.front());
+  Bytes indexed = 0;
   for (const auto& file : files_) {
+    if (file->index) indexed += file->index->packets.size() * sizeof(VideoPacket);
+    if (indexed > largest_indices) file->index.reset();
     const Bytes bytes = static_cast<Bytes>(file->frames) * options.format.bytes();
     file->keep = kept_ + bytes <= options.cache;
     if (file->keep) kept_ += bytes;
@@ -192,45 +180,66 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
 
 // Counts the frames; with skip_bad by decoding all of them.
 void Library::inspect(File& file) const {
-  Index frames = 1;
-  if (options_.skip_bad) {
-    const auto reader = open_frames(file.path, options_);
-    for (frames = 0; reader->next(nullptr);) ++frames;
-  } else if (options_.kind == Kind::videos) {
-    frames = codecs().count_frames(file.path, options_.limits);
+  if (options_.kind == Kind::pictures) {
+    if (options_.skip_bad && !open_picture(file.path, options_)->next(nullptr))
+      fail(ErrorCode::format, file.path, " holds no picture");
+    file.frames = 1;
+    return;
   }
-  if (frames == 0) fail(ErrorCode::format, file.path, " holds no frame");
-  file.frames = options_.kind == Kind::pictures ? 1 : frames;
+  file.index = std::make_shared<const VideoIndex>(video_index(file.path, options_.limits));
+  if (file.index->size() == 0) fail(ErrorCode::format, file.path, " holds no frame");
+  if (options_.skip_bad) {
+    const auto reader = codecs().open(file.path, options_.format, options_.limits);
+    while (reader->next(nullptr)) {
+    }
+  }
+  file.frames = file.index->size();
+}
+
+std::shared_ptr<const VideoIndex> Library::index_of(const File& file) const {
+  if (file.index) return file.index;
+  return std::make_shared<const VideoIndex>(video_index(file.path, options_.limits));
+}
+
+void Library::read_video(const File& file, std::span<const Index> frames,
+                         std::uint8_t* pixels) const {
+  codecs()
+      .open(file.path, index_of(file), options_.limits)
+      ->read({.frames = frames, .format = options_.format, .pixels = pixels});
 }
 
 void Library::decode(File& file) const {
   const std::lock_guard lock(file.decoding);
   if (file.pixels) return;
-  const Bytes frame = options_.format.bytes();
-  auto pixels =
-      std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<Bytes>(file.frames) * frame);
-  Sequence sequence(file.path, file.frames, options_);
-  for (Index i = 0; i < file.frames; ++i) sequence.next(&pixels[static_cast<Bytes>(i) * frame]);
+  auto pixels = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<Bytes>(file.frames) *
+                                                               options_.format.bytes());
+  if (options_.kind == Kind::pictures) {
+    if (!open_picture(file.path, options_)->next(pixels.get()))
+      fail(ErrorCode::format, file.path, " holds no picture");
+  } else {
+    std::vector<Index> all(static_cast<std::size_t>(file.frames));
+    std::iota(all.begin(), all.end(), 0);
+    read_video(file, all, pixels.get());
+  }
   file.pixels = std::move(pixels);
 }
 
 void Library::read(Index index, Index first, Index last, std::uint8_t* pixels) const {
   File& file = at(index);
-  const Bytes frame = options_.format.bytes();
-  std::optional<Sequence> sequence;
-  if (file.keep)
-    decode(file);
-  else
-    sequence.emplace(file.path, file.frames, options_);
-  for (Index t = 0; t < options_.frames; ++t, pixels += frame) {
-    const Index wanted = std::min(first + t * options_.stride, last);
-    if (file.keep) {
-      std::memcpy(pixels, &file.pixels[static_cast<Bytes>(wanted) * frame], frame);
-    } else if (wanted < sequence->at()) {
-      std::memcpy(pixels, pixels - frame, frame);  // the last frame is held
-    } else {
-      while (sequence->at() < wanted) sequence->next(nullptr);
-      sequence->next(pixels);
+  if (file.keep) decode(file);
+  std::vector<Index> frames;
+  for (Index t = 0; t < options_.frames; ++t)
+    frames.push_back(std::min(first + t * options_.stride, last));  // the last frame is held
+  if (!file.keep && options_.kind == Kind::pictures) {
+    if (!open_picture(file.path, options_)->next(pixels))
+      fail(ErrorCode::format, file.path, " holds no picture");
+  } else if (!file.keep) {
+    read_video(file, frames, pixels);
+  } else {
+    const Bytes bytes = options_.format.bytes();
+    for (const Index frame : frames) {
+      std::memcpy(pixels, &file.pixels[static_cast<Bytes>(frame) * bytes], bytes);
+      pixels += bytes;
     }
   }
 }

@@ -14,7 +14,7 @@
 // part of each video that has room for a window on both sides. Pictures: always whole files.
 //
 // Files that fit the cache, in the order of names, are decoded once, when first read, and kept as
-// resized frames; the others are decoded from their start for every clip.
+// resized frames; of the others each clip decodes what it needs (io/codecs.h).
 //
 // A video that cannot be opened is an Error when the dataset is made; other damage, and that of
 // pictures, is an Error of the read that meets it. With skip_bad every file is decoded when the

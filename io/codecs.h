@@ -1,18 +1,23 @@
-// Video and image files, decoded front to back by FFmpeg's libav. The code lives in
-// libframefold_codecs.so, which codecs() opens on its first call (see io/plugin.h).
+// Video and image files, decoded by FFmpeg's libav. The code lives in libframefold_codecs.so,
+// which codecs() opens on its first call (see io/plugin.h).
 //
 // Files are not trusted: only regular files are read, nothing they refer to is opened, demuxers
-// and decoders are those of a list, pixels, frames and packets have a cap. A packet or frame that
-// its demuxer or decoder calls damaged is an Error; every Error names the file.
+// and decoders are those of a list; pixels, frames, duration, memory and packets have a cap. A
+// packet or frame that its demuxer or decoder calls damaged is an Error of the read that needs
+// it; every Error names the file.
 //
-// Delivered frames are upright (display rotation applied), cropped about the middle to the wanted
-// shape and resized by area averaging, bit for bit the same on every processor.
+// Delivered frames are upright (display rotation applied), cropped and resized by area averaging,
+// bit for bit the same on every processor, and the same however they were reached: frame i of a
+// VideoReader equals the i-th of a FrameReader.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "io/video_index.h"
+#include "kernels/error.h"
 #include "kernels/tensor.h"
 
 namespace framefold {
@@ -24,11 +29,33 @@ struct FrameFormat {
   Bytes bytes() const { return static_cast<Bytes>(height * width * channels); }
 };
 
+// A part of the upright frame in stored pixels. Without a size: as much of the middle as has the
+// proportions of what is delivered, not squared pixels taken into account.
+struct Crop {
+  Index top = 0, left = 0, height = 0, width = 0;
+};
+
 struct CodecLimits {
   Index pixels = Index{1} << 26;  // a frame
   Index frames = Index{1} << 20;  // a file
+  double seconds = 86400;         // a file
+  Bytes memory = Bytes{1} << 31;  // a decoder's frames
 };
 
+// Throws where a video, as far as the index is filled, passes a limit.
+inline void keep_limits(const std::string& path, const VideoIndex& index,
+                        const CodecLimits& limits) {
+  if (index.height < 1 || index.width < 1 || index.height > limits.pixels / index.width)
+    fail(ErrorCode::format, path, " has frames of ", index.height, " x ", index.width,
+         " pixels, expected 1 to ", limits.pixels, " pixels");
+  if (index.size() > limits.frames)
+    fail(ErrorCode::format, path, " has more than ", limits.frames, " frames");
+  if (!(index.duration <= limits.seconds))
+    fail(ErrorCode::format, path, " lasts ", index.duration, " seconds, expected at most ",
+         limits.seconds);
+}
+
+// Frames from first to last of a file.
 class FrameReader {
  public:
   virtual ~FrameReader() = default;
@@ -37,11 +64,32 @@ class FrameReader {
   virtual bool next(std::uint8_t* pixels) = 0;
 };
 
+// Frames of a video in any order of clips. Several clips are read in one pass over the file: what
+// they need is decoded once. Decoding begins at key packets where that saves work; frames that
+// are not wanted and that nothing refers to are never decoded. One thread.
+struct ClipRequest {
+  std::span<const Index> frames;  // of the index; repeats and any order are allowed
+  FrameFormat format;
+  Crop crop;
+  std::uint8_t* pixels = nullptr;  // [frames, H, W, C], written whole
+};
+class VideoReader {
+ public:
+  virtual ~VideoReader() = default;
+  virtual void read(std::span<const ClipRequest> clips) = 0;
+  void read(const ClipRequest& clip) { read({&clip, 1}); }
+  virtual Index decoded() const = 0;  // packets decoded so far
+};
+
 class Codecs {
  public:
   virtual ~Codecs() = default;
-  // How many frames the file shows, from its packets, without decoding them.
-  virtual Index count_frames(const std::string& path, const CodecLimits& limits) const = 0;
+  // Everything an index holds, from the file's packets; decodes the whole file where they do not
+  // tell the order of frames. video_index() keeps what this finds.
+  virtual VideoIndex scan(const std::string& path, const CodecLimits& limits) const = 0;
+  virtual std::unique_ptr<VideoReader> open(const std::string& path,
+                                            std::shared_ptr<const VideoIndex> index,
+                                            const CodecLimits& limits) const = 0;
   virtual std::unique_ptr<FrameReader> open(const std::string& path, const FrameFormat& format,
                                             const CodecLimits& limits) const = 0;
 };

@@ -165,8 +165,9 @@ TEST_F(Clips, BadFilesAreErrorsOrListed) {
 }
 
 TEST_F(Clips, DamageFoundWhileReadingNamesTheFile) {
-  const fs::path corrupted = test_data("hostile/corrupted.mp4");
-  if (corrupted.empty()) GTEST_SKIP() << "hostile/corrupted.mp4 is absent";
+  if (test_data("hostile/corrupted.mp4").empty()) GTEST_SKIP() << "hostile/corrupted.mp4 is absent";
+  const fs::path corrupted = directory_ / "corrupted.mp4";  // its index is kept beside it
+  fs::create_symlink(test_data("hostile/corrupted.mp4"), corrupted);
   for (const Bytes cache : {Bytes{0}, Bytes{1} << 30}) {
     ClipFiles options = small(corrupted);
     options.cache = cache;
@@ -217,8 +218,10 @@ TEST_F(Clips, Pictures) {
 }
 
 TEST_F(Clips, CachedAndDecodedAnewAreTheSame) {
-  const fs::path video = test_data("videos/arm_wrestling.mp4");
-  if (video.empty()) GTEST_SKIP() << "videos/arm_wrestling.mp4 is absent";
+  if (test_data("videos/arm_wrestling.mp4").empty())
+    GTEST_SKIP() << "videos/arm_wrestling.mp4 is absent";
+  const fs::path video = directory_ / "arm_wrestling.mp4";
+  fs::create_symlink(test_data("videos/arm_wrestling.mp4"), video);
   ClipFiles options{.path = video.string(), .frames = 5, .stride = 3, .format = {24, 32, 3}};
   const auto kept = clip_files(options).train;
   options.cache = 0;

@@ -47,7 +47,7 @@ TEST_F(CodecsTest, CountsFrames) {
   for (const auto& [name, frames] : files) {
     const fs::path path = test_data(name);
     if (path.empty()) GTEST_SKIP() << name << " is absent";
-    EXPECT_EQ(codecs().count_frames(path.string(), {}), frames) << name;
+    EXPECT_EQ(codecs().scan(path.string(), {}).size(), frames) << name;
     if (frames <= 164) {
       EXPECT_EQ(static_cast<Index>(decode(path, {8, 8, 1}).size()), frames) << name;
     }
@@ -181,7 +181,7 @@ TEST_F(CodecsTest, SurvivesFlippedBits) {
     directory.write("flipped", flipped);
     try {
       const CodecLimits limits{.pixels = 1 << 20, .frames = 1000};
-      codecs().count_frames((directory / "flipped").string(), limits);
+      codecs().scan((directory / "flipped").string(), limits);
       decode(directory / "flipped", {8, 8, 1}, limits);
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find("flipped"), std::string::npos);
@@ -218,7 +218,7 @@ TEST_F(CodecsTest, KeepsTheLimits) {
   const std::string path = (directory / "a.y4m").string();
   EXPECT_EQ(decode(path, {8, 8, 1}, {.pixels = 256, .frames = 5}).size(), 5U);
   EXPECT_ERROR(ErrorCode::format, "more than 4 frames", decode(path, {8, 8, 1}, {.frames = 4}));
-  EXPECT_ERROR(ErrorCode::format, "more than 4 frames", codecs().count_frames(path, {.frames = 4}));
+  EXPECT_ERROR(ErrorCode::format, "more than 4 frames", codecs().scan(path, {.frames = 4}));
   EXPECT_ERROR(ErrorCode::format, "a.y4m", decode(path, {8, 8, 1}, {.pixels = 100}));
   EXPECT_ERROR(ErrorCode::argument, "8 x 9", decode(path, {8, 9, 2}));
 }

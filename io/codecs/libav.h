@@ -1,0 +1,46 @@
+// libav's objects, owned, and its errors, thrown. Included by the codecs' library alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/display.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+}
+
+namespace framefold {
+
+template <auto free>
+struct Free {
+  template <class T>
+  void operator()(T* object) const {
+    if constexpr (std::is_invocable_v<decltype(free), T**>)
+      free(&object);
+    else
+      free(object);
+  }
+};
+using OwnedBytestream = std::unique_ptr<AVIOContext, Free<avio_closep>>;
+using OwnedFormat = std::unique_ptr<AVFormatContext, Free<avformat_close_input>>;
+using OwnedDecoder = std::unique_ptr<AVCodecContext, Free<avcodec_free_context>>;
+using OwnedPacket = std::unique_ptr<AVPacket, Free<av_packet_free>>;
+using OwnedFrame = std::unique_ptr<AVFrame, Free<av_frame_free>>;
+using OwnedScaler = std::unique_ptr<SwsContext, Free<sws_freeContext>>;
+
+// What libav logs is kept by thread as the detail of its next error; nothing is printed.
+void keep_log();
+void forget_log();
+
+// Throws what libav says of `path`: what could not be done, its code, the last thing it logged.
+[[noreturn]] void refuse(const std::string& path, const std::string& what, int code);
+
+extern const char* const allowed_demuxers;
+extern const char* const allowed_decoders;
+
+}  // namespace framefold

@@ -1,0 +1,239 @@
+#include "io/video_index.h"
+
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "io/codecs.h"
+#include "io/file.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The first bytes of an entry; the last character is the layout's version.
+constexpr std::string_view mark = "framefold index 1";
+constexpr Bytes largest = Bytes{1} << 30;  // of an entry
+
+// Numbers as they lie in memory: an index never leaves its machine's kind.
+class Writer {
+ public:
+  template <class T>
+  void put(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  void put(const std::string& value) {
+    put(value.size());
+    bytes_ += value;
+  }
+  std::string& bytes() { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  template <class T>
+  void get(T& value) {
+    if (!take(sizeof value)) return;
+    std::memcpy(&value, taken_.data(), sizeof value);
+  }
+  void get(bool& value) {
+    std::uint8_t byte = 0;
+    get(byte);
+    value = byte != 0;
+  }
+  void get(std::string& value) {
+    std::size_t size = 0;
+    get(size);
+    if (take(size)) value = taken_;
+  }
+  bool take(std::size_t size) {
+    good_ = good_ && size <= bytes_.size();
+    if (!good_) return false;
+    taken_ = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
+    return true;
+  }
+  std::size_t left() const { return good_ ? bytes_.size() : 0; }
+  bool good() const { return good_; }
+
+ private:
+  std::string_view bytes_, taken_;
+  bool good_ = true;
+};
+
+// Calls visit(field) for all fields but the lists.
+void for_each_field(auto& index, auto&& visit) {
+  visit(index.codec);
+  visit(index.height);
+  visit(index.width);
+  visit(index.pixel_aspect);
+  visit(index.quarter_turns);
+  visit(index.stream);
+  visit(index.delay);
+  visit(index.rate);
+  visit(index.variable_rate);
+  visit(index.duration);
+}
+void for_each_field(auto& packet, auto&& visit) requires requires { packet.disposable; }
+{
+  visit(packet.position);
+  visit(packet.decoded);
+  visit(packet.bytes);
+  visit(packet.frame);
+  visit(packet.key);
+  visit(packet.disposable);
+}
+
+std::uint64_t hash_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+// Whether every number stands for something that exists.
+bool consistent(const VideoIndex& index) {
+  const auto frames = static_cast<Index>(index.frames.size());
+  const auto packets = static_cast<Index>(index.packets.size());
+  return std::ranges::all_of(index.frames,
+                             [&](const VideoFrame& frame) {
+                               return frame.packet >= 0 && frame.packet < packets;
+                             }) &&
+         std::ranges::all_of(index.packets, [&](const VideoPacket& packet) {
+           return packet.frame >= -1 && packet.frame < frames;
+         });
+}
+
+bool read_cached(const fs::path& place, const FileStamp& file, VideoIndex& index) {
+  std::error_code error;
+  if (!fs::is_regular_file(place, error)) return false;
+  try {
+    return decode_index(read_file(place, largest), file, index);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Torn by a power cut it does not match its hash, so nothing waits for the disk.
+bool write_cached(const fs::path& place, const std::string& bytes) {
+  std::error_code error;
+  fs::create_directories(place.parent_path(), error);
+  if (error) return false;
+  try {
+    AtomicFile file(place);
+    file.write(bytes);
+    file.commit(AtomicFile::Durable::no);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Index VideoIndex::at(double seconds) const {
+  const auto after = std::ranges::upper_bound(frames, seconds, {}, &VideoFrame::time);
+  return std::max<Index>(0, after - frames.begin() - 1);
+}
+
+FileStamp stamp_of(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) fail_file("examine", path);
+  return {static_cast<std::uint64_t>(status.st_size),
+          std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+std::string encode_index(const VideoIndex& index, const FileStamp& file) {
+  Writer out;
+  out.put(file.bytes);
+  out.put(file.changed);
+  for_each_field(index, [&](const auto& field) { out.put(field); });
+  out.put(index.frames.size());
+  for (const VideoFrame& frame : index.frames) {
+    out.put(frame.time);
+    out.put(frame.packet);
+  }
+  out.put(index.packets.size());
+  for (const VideoPacket& packet : index.packets)
+    for_each_field(packet, [&](const auto& field) { out.put(field); });
+  Writer head;
+  head.bytes() = mark;
+  head.put(hash_of(out.bytes()));
+  return head.bytes() + out.bytes();
+}
+
+bool decode_index(const std::string& bytes, const FileStamp& file, VideoIndex& index) {
+  std::uint64_t hash = 0;
+  if (!bytes.starts_with(mark)) return false;
+  std::string_view rest = std::string_view(bytes).substr(mark.size());
+  Reader head(rest);
+  head.get(hash);
+  if (!head.good()) return false;
+  rest.remove_prefix(sizeof hash);
+  if (hash_of(rest) != hash) return false;
+  Reader in(rest);
+  FileStamp kept;
+  in.get(kept.bytes);
+  in.get(kept.changed);
+  if (!in.good() || kept != file) return false;
+  VideoIndex found;
+  for_each_field(found, [&](auto& field) { in.get(field); });
+  std::size_t count = 0;
+  in.get(count);
+  if (count > in.left()) return false;
+  found.frames.resize(count);
+  for (VideoFrame& frame : found.frames) {
+    in.get(frame.time);
+    in.get(frame.packet);
+  }
+  in.get(count);
+  if (count > in.left()) return false;
+  found.packets.resize(count);
+  for (VideoPacket& packet : found.packets)
+    for_each_field(packet, [&](auto& field) { in.get(field); });
+  if (!in.good() || in.left() != 0 || !consistent(found)) return false;
+  index = std::move(found);
+  return true;
+}
+
+std::vector<fs::path> index_places(const std::string& path) {
+  std::error_code error;
+  const fs::path video = fs::absolute(path, error);
+  std::vector<fs::path> places = {video.parent_path() / ".framefold-index" /
+                                  (video.filename().string() + ".index")};
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  fs::path user;
+  if (cache != nullptr && *cache == '/')
+    user = cache;
+  else if (home != nullptr && *home == '/')
+    user = fs::path(home) / ".cache";
+  if (!user.empty())
+    places.push_back(user / "framefold" / text(std::hex, hash_of(video.string()), ".index"));
+  return places;
+}
+
+VideoIndex video_index(const std::string& path, const CodecLimits& limits) {
+  VideoIndex index;
+  std::error_code error;
+  if (!fs::is_regular_file(path, error))
+    fail(ErrorCode::file, path, ": ", error ? error.message() : "not a regular file");
+  const FileStamp file = stamp_of(path);
+  const std::vector<fs::path> places = index_places(path);
+  if (std::ranges::any_of(places, [&](const fs::path& p) { return read_cached(p, file, index); })) {
+    keep_limits(path, index, limits);
+    return index;
+  }
+  index = codecs().scan(path, limits);
+  const std::string bytes = encode_index(index, file);
+  for (const fs::path& place : places)
+    if (write_cached(place, bytes)) break;
+  return index;
+}
+
+}  // namespace framefold

@@ -1,0 +1,124 @@
+#include "io/video_index.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "io/codecs.h"
+#include "io/file.h"
+#include "io/plugin.h"
+#include "kernels/error.h"
+#include "tests/temporary.h"
+
+namespace framefold {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string video(int frames) {
+  std::string bytes = "YUV4MPEG2 W16 H8 F25:2 Ip A4:3 Cmono\n";
+  for (int i = 0; i < frames; ++i) bytes += "FRAME\n" + std::string(16 * 8, static_cast<char>(i));
+  return bytes;
+}
+
+class VideoIndexTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Plugin plugin = open_plugin("libframefold_codecs.so", "framefold_codecs");
+    if (plugin.symbol == nullptr) GTEST_SKIP() << plugin.reason;
+  }
+  fs::path kept(const std::string& name) const {
+    return directory_ / (".framefold-index/" + name + ".index");
+  }
+  const TemporaryDirectory directory_;
+};
+
+TEST_F(VideoIndexTest, TellsWhatTheFileHolds) {
+  directory_.write("a.y4m", video(5));
+  const VideoIndex index = video_index((directory_ / "a.y4m").string(), {});
+  EXPECT_EQ(index.size(), 5);
+  EXPECT_EQ(index.height, 8);
+  EXPECT_EQ(index.width, 16);
+  EXPECT_NEAR(index.pixel_aspect, 4.0 / 3, 1e-12);
+  EXPECT_EQ(index.quarter_turns, 0);
+  EXPECT_NEAR(index.rate, 12.5, 1e-9);
+  EXPECT_NEAR(index.duration, 0.4, 1e-9);
+  EXPECT_FALSE(index.variable_rate);
+  EXPECT_NEAR(index.frames[3].time, 0.24, 1e-9);
+  EXPECT_EQ(index.at(-1), 0);
+  EXPECT_EQ(index.at(0.081), 1);
+  EXPECT_EQ(index.at(0.079), 0);
+  EXPECT_EQ(index.at(7), 4);
+}
+
+TEST_F(VideoIndexTest, IsKeptAndMadeAnewWhenTheFileChanges) {
+  const std::string path = (directory_ / "a.y4m").string();
+  directory_.write("a.y4m", video(5));
+  EXPECT_EQ(video_index(path, {}).size(), 5);
+  ASSERT_TRUE(fs::exists(kept("a.y4m")));
+
+  // What is kept is what counts: an entry of this file that says something else.
+  VideoIndex other = video_index(path, {});
+  other.codec = "another";
+  write_file(kept("a.y4m"), encode_index(other, stamp_of(path)));
+  EXPECT_EQ(video_index(path, {}).codec, "another");
+
+  directory_.write("a.y4m", video(6));
+  EXPECT_EQ(video_index(path, {}).size(), 6);
+  EXPECT_EQ(video_index(path, {}).codec, "rawvideo");
+  fs::last_write_time(directory_ / "a.y4m",
+                      fs::file_time_type::clock::now() + std::chrono::hours(1));
+  const std::string before = read_file(kept("a.y4m"), 1 << 20);
+  video_index(path, {});
+  EXPECT_NE(read_file(kept("a.y4m"), 1 << 20), before);
+}
+
+TEST_F(VideoIndexTest, SurvivesDamagedEntries) {
+  const std::string path = (directory_ / "a.y4m").string();
+  directory_.write("a.y4m", video(3));
+  const FileStamp stamp = stamp_of(path);
+  const VideoIndex index = video_index(path, {});
+  const std::string good = encode_index(index, stamp);
+  VideoIndex read;
+  ASSERT_TRUE(decode_index(good, stamp, read));
+  EXPECT_EQ(encode_index(read, stamp), good);
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    EXPECT_FALSE(decode_index(good.substr(0, i), stamp, read)) << i;
+    std::string flipped = good;
+    flipped[i] = static_cast<char>(flipped[i] ^ 4);
+    EXPECT_FALSE(decode_index(flipped, stamp, read)) << i;
+  }
+  VideoIndex wrong = index;
+  wrong.frames[1].packet = 3;
+  EXPECT_FALSE(decode_index(encode_index(wrong, stamp), stamp, read));
+  write_file(kept("a.y4m"), good.substr(0, 40));
+  EXPECT_EQ(video_index(path, {}).size(), 3);
+  EXPECT_EQ(read_file(kept("a.y4m"), 1 << 20), good);
+}
+
+// A file that stands where the folder should: nothing can be kept beside the video.
+TEST_F(VideoIndexTest, GoesToTheUsersCacheWhereTheFolderCannotBeWritten) {
+  const std::string path = (directory_ / "a.y4m").string();
+  directory_.write("a.y4m", video(3));
+  directory_.write(".framefold-index", "in the way");
+  const fs::path cache = directory_ / "cache";
+  ::setenv("XDG_CACHE_HOME", cache.c_str(), 1);
+  EXPECT_EQ(video_index(path, {}).size(), 3);
+  EXPECT_EQ(std::distance(fs::directory_iterator(cache / "framefold"), {}), 1);
+  EXPECT_EQ(video_index(path, {}).size(), 3);
+  ::unsetenv("XDG_CACHE_HOME");
+}
+
+TEST_F(VideoIndexTest, KeepsTheLimits) {
+  const std::string path = (directory_ / "a.y4m").string();
+  directory_.write("a.y4m", video(5));
+  for (int i = 0; i < 2; ++i) {  // scanned, then kept
+    EXPECT_ERROR(ErrorCode::format, "more than 4 frames", video_index(path, {.frames = 4}));
+    EXPECT_ERROR(ErrorCode::format, "8 x 16", video_index(path, {.pixels = 127}));
+    EXPECT_ERROR(ErrorCode::format, "lasts 0.4 seconds", video_index(path, {.seconds = 0.3}));
+    EXPECT_EQ(video_index(path, {}).size(), 5);
+  }
+}
+
+}  // namespace
+}  // namespace framefold
