@@ -100,12 +100,11 @@ void AtomicFile::write(const void* data, Bytes bytes) {
   }
 }
 
-void AtomicFile::commit(Durable durable) {
-  if (durable == Durable::yes && ::fsync(file_.number()) != 0) fail_file("sync", target_);
+void AtomicFile::commit() {
+  if (::fsync(file_.number()) != 0) fail_file("sync", target_);
   if (::rename(partial_.c_str(), target_.c_str()) != 0) fail_file("rename a file to", target_);
   partial_.clear();
   file_ = Descriptor();
-  if (durable == Durable::no) return;
   sync_directory(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
 }
 

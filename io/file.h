@@ -44,9 +44,7 @@ class AtomicFile {
 
   void write(const void* data, Bytes bytes);
   void write(std::string_view content) { write(content.data(), content.size()); }
-  // Durable::no: without waiting for the disk; after a power cut the content may be anything.
-  enum class Durable : bool { no, yes };
-  void commit(Durable durable = Durable::yes);
+  void commit();
 
  private:
   std::filesystem::path target_, partial_;

@@ -1,11 +1,14 @@
 #include "io/video_index.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "io/codecs.h"
@@ -119,19 +122,21 @@ bool read_cached(const fs::path& place, const FileStamp& file, VideoIndex& index
   }
 }
 
-// Torn by a power cut it does not match its hash, so nothing waits for the disk.
+// Unlike AtomicFile this does not wait for the disk: torn by a power cut, an entry does not match
+// its hash.
 bool write_cached(const fs::path& place, const std::string& bytes) {
+  static std::atomic<unsigned> count{0};
   std::error_code error;
   fs::create_directories(place.parent_path(), error);
-  if (error) return false;
-  try {
-    AtomicFile file(place);
-    file.write(bytes);
-    file.commit(AtomicFile::Durable::no);
-    return true;
-  } catch (const Error&) {
-    return false;
+  fs::path partial = place;
+  partial += text('.', ::getpid(), '-', count++, ".partial");
+  {
+    std::ofstream file(partial, std::ios::binary);
+    if (!(file << bytes).flush()) return false;
   }
+  fs::rename(partial, place, error);
+  if (error) fs::remove(partial, error);
+  return fs::exists(place, error);
 }
 
 }  // namespace
