@@ -17,8 +17,8 @@ void Converter::check(const FrameFormat& format, const CodecLimits& limits) {
          limits.pixels, " pixels");
 }
 
-Converter::Part Converter::part(const AVFrame& frame, double pixel_aspect, const Crop& crop,
-                                const FrameFormat& format) const {
+Part Converter::part(const AVFrame& frame, double pixel_aspect, const Crop& crop,
+                     const FrameFormat& format) const {
   const Index height = frame.height, width = frame.width;
   const bool turned = quarter_turns_ % 2 != 0;
   if (crop.height == 0 && crop.width == 0) {
@@ -48,14 +48,22 @@ Converter::Part Converter::part(const AVFrame& frame, double pixel_aspect, const
 
 void Converter::convert(const AVFrame& frame, double pixel_aspect, const Crop& crop,
                         const FrameFormat& format, std::uint8_t* pixels) {
-  const bool turned = quarter_turns_ % 2 != 0;
-  const FrameFormat stored{turned ? format.width : format.height,
-                           turned ? format.height : format.width, format.channels};
-  scale(frame, part(frame, pixel_aspect, crop, format), stored);
+  const Part wanted = part(frame, pixel_aspect, crop, format);
+  if (quarter_turns_ == 0) return resize(frame, wanted, format, pixels);
+  FrameFormat stored = format;
+  if (quarter_turns_ % 2 != 0) std::swap(stored.height, stored.width);
+  stored_.resize(stored.bytes());
+  resize(frame, wanted, stored, stored_.data());
+  turn(format, pixels);
+}
 
+void Converter::turn(const FrameFormat& upright, std::uint8_t* pixels) const {
+  const bool turned = quarter_turns_ % 2 != 0;
+  const Index height = turned ? upright.width : upright.height;
+  const Index width = turned ? upright.height : upright.width;
   // Where the upright frame's first pixel stands, and what a row and a column further are.
-  const std::ptrdiff_t line = scaled_->linesize[0], pixel = format.channels;
-  const std::ptrdiff_t bottom = line * (scaled_->height - 1), right = pixel * (scaled_->width - 1);
+  const std::ptrdiff_t pixel = upright.channels, line = pixel * width;
+  const std::ptrdiff_t bottom = line * (height - 1), right = pixel * (width - 1);
   struct Walk {
     std::ptrdiff_t start, row, column;
   };
@@ -64,14 +72,30 @@ void Converter::convert(const AVFrame& frame, double pixel_aspect, const Crop& c
                                       {bottom + right, -line, -pixel},
                                       {right, -pixel, line}}};
   const Walk walk = walks[static_cast<std::size_t>(quarter_turns_)];
-  for (Index y = 0; y < format.height; ++y) {
-    const std::uint8_t* in = scaled_->data[0] + walk.start + y * walk.row;
-    for (Index x = 0; x < format.width; ++x, in += walk.column, pixels += pixel)
+  for (Index y = 0; y < upright.height; ++y) {
+    const std::uint8_t* in = stored_.data() + walk.start + y * walk.row;
+    for (Index x = 0; x < upright.width; ++x, in += walk.column, pixels += pixel)
       std::memcpy(pixels, in, static_cast<std::size_t>(pixel));
   }
 }
 
-void Converter::scale(const AVFrame& frame, const Part& part, const FrameFormat& stored) {
+void Converter::resize(const AVFrame& frame, const Part& part, const FrameFormat& format,
+                       std::uint8_t* pixels) {
+  if (!Resizer::takes(frame)) return scale(frame, part, format, pixels);
+  constexpr std::size_t kept = 4;
+  const auto found = std::ranges::find_if(
+      resizers_, [&](const Resizer& resizer) { return resizer.made_for(frame, part, format); });
+  if (found == resizers_.end()) {
+    if (resizers_.size() == kept) resizers_.erase(resizers_.begin());
+    resizers_.emplace_back(frame, part, format);
+  } else {
+    std::rotate(found, found + 1, resizers_.end());
+  }
+  resizers_.back().run(frame, pixels);
+}
+
+void Converter::scale(const AVFrame& frame, const Part& part, const FrameFormat& stored,
+                      std::uint8_t* pixels) {
   const bool full_range = frame.color_range == AVCOL_RANGE_JPEG;
   const std::array<Index, 8> made_for = {part.width,       part.height,        frame.format,
                                          frame.colorspace, full_range ? 1 : 0, stored.height,
@@ -114,6 +138,9 @@ void Converter::scale(const AVFrame& frame, const Part& part, const FrameFormat&
                    scaled_->linesize);
   av_frame_unref(view_.get());
   if (code < 0) refuse(path_, "its pixels cannot be converted", code);
+  const auto line = static_cast<std::size_t>(stored.width * stored.channels);
+  for (Index y = 0; y < stored.height; ++y, pixels += line)
+    std::memcpy(pixels, scaled_->data[0] + y * scaled_->linesize[0], line);
 }
 
 }  // namespace framefold

@@ -3,9 +3,12 @@
 
 #include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "io/codecs.h"
 #include "io/codecs/libav.h"
+#include "io/codecs/resizer.h"
 
 namespace framefold {
 
@@ -21,20 +24,24 @@ class Converter {
   static void check(const FrameFormat& format, const CodecLimits& limits);
 
  private:
-  // In stored pixels.
-  struct Part {
-    Index top, left, height, width;
-  };
   Part part(const AVFrame& frame, double pixel_aspect, const Crop& crop,
             const FrameFormat& format) const;
-  void scale(const AVFrame& frame, const Part& part, const FrameFormat& stored);
+  // Fills pixels [H, W, C] of `format`, as stored.
+  void resize(const AVFrame& frame, const Part& part, const FrameFormat& format,
+              std::uint8_t* pixels);
+  void scale(const AVFrame& frame, const Part& part, const FrameFormat& format,
+             std::uint8_t* pixels);
+  void turn(const FrameFormat& upright, std::uint8_t* pixels) const;
 
   std::string path_;
   int quarter_turns_;
+  std::vector<std::uint8_t> stored_;  // before it is turned
+  std::vector<Resizer> resizers_;     // the last few, the newest at the end
+  // For formats that no Resizer takes:
   OwnedFrame view_{av_frame_alloc()};  // the part
-  OwnedFrame scaled_;                  // before it is turned
+  OwnedFrame scaled_;
   OwnedScaler scaler_;
-  std::array<Index, 8> scaler_for_{};  // what scaler and scaled frame were made for
+  std::array<Index, 8> scaler_for_{};
 };
 
 }  // namespace framefold

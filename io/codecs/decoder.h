@@ -16,6 +16,9 @@ class FrameDecoder {
   AVFrame* receive();  // null where it wants another packet or has no more frames
   bool failed() const { return code_ < 0; }
   void flush();
+  // H.264: right behind a key packet that is no IDR picture libav would withhold what it is asked
+  // to give before its queue is full, although all of that is exact.
+  void show_all() { decoder_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; }
   Index sent() const { return sent_; }
 
   // Throws for the frame or packet that failed last.

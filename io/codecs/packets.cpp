@@ -88,17 +88,32 @@ PacketTraits hevc(const AVCodecParameters& parameters, BytesView data) {
   return traits;
 }
 
-// `code` starts a picture's header, whose type is B where `is_b` says so of the bytes behind it.
-bool all_bidirectional(BytesView data, std::uint8_t code, bool (*is_b)(BytesView)) {
+// Visits what follows each start code 00 00 01 `code`, a picture's header; returns how many.
+int for_each_picture(BytesView data, std::uint8_t code, auto&& visit) {
   const std::uint8_t start[] = {0, 0, 1, code};
   int pictures = 0;
   for (auto at = std::ranges::search(data, start).begin(); at != data.end();
-       at = std::search(at + 4, data.end(), start, start + 4)) {
-    const BytesView header(at + 4, data.end());
-    if (header.size() < 2 || !is_b(header)) return false;
-    ++pictures;
-  }
-  return pictures == 1 || (pictures == 2 && code == 0);  // MPEG-2: two fields
+       at = std::search(at + 4, data.end(), start, start + 4), ++pictures)
+    visit(BytesView(at + 4, data.end()));
+  return pictures;
+}
+
+// Nothing refers to a picture of type B.
+PacketTraits mpeg4(BytesView data, PacketTraits traits) {
+  bool b = true;
+  const int pictures = for_each_picture(
+      data, 0xb6, [&](BytesView header) { b = b && !header.empty() && header[0] >> 6 == 2; });
+  traits.packed = pictures > 1;
+  traits.disposable = pictures == 1 && b;
+  return traits;
+}
+
+PacketTraits mpeg2(BytesView data, PacketTraits traits) {
+  bool b = true;
+  const int pictures = for_each_picture(
+      data, 0, [&](BytesView header) { b = b && header.size() > 1 && (header[1] >> 3 & 7) == 3; });
+  traits.disposable = (pictures == 1 || pictures == 2) && b;  // a frame or two fields
+  return traits;
 }
 
 }  // namespace
@@ -110,15 +125,9 @@ PacketTraits traits_of(const AVCodecParameters& parameters, const AVPacket& pack
   switch (parameters.codec_id) {
     case AV_CODEC_ID_H264: traits = h264(parameters, data); break;
     case AV_CODEC_ID_HEVC: traits = hevc(parameters, data); break;
-    case AV_CODEC_ID_MPEG4:
-      traits.disposable =
-          all_bidirectional(data, 0xb6, [](BytesView header) { return header[0] >> 6 == 2; });
-      break;
+    case AV_CODEC_ID_MPEG4: traits = mpeg4(data, traits); break;
     case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO:
-      traits.disposable =
-          all_bidirectional(data, 0, [](BytesView header) { return (header[1] >> 3 & 7) == 3; });
-      break;
+    case AV_CODEC_ID_MPEG2VIDEO: traits = mpeg2(data, traits); break;
     case AV_CODEC_ID_VP8: traits.shown = !data.empty() && (data[0] & 0x10) != 0; break;
     default: break;
   }

@@ -9,6 +9,7 @@ struct PacketTraits {
   bool shown = true;        // decoding it shows a frame
   bool key = false;         // what is shown from it on needs nothing before it
   bool disposable = false;  // nothing refers to it
+  bool packed = false;      // MPEG-4: holds a picture that the next packet shows
   int layer = 0;            // HEVC: its temporal layer; lower ones never refer to it
 };
 

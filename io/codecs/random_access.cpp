@@ -38,6 +38,7 @@ class RandomAccess final : public VideoReader {
       if (const VideoPacket& packet = index_->packets[i]; packet.key && packet.frame >= 0)
         keys_.push_back({packet.frame, static_cast<Index>(i)});
     std::ranges::sort(keys_, {}, &Key::frame);
+    decoder_.show_all();
   }
 
   void read(std::span<const ClipRequest> clips) override;

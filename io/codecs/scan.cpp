@@ -25,6 +25,7 @@ void read_packets(Demuxer& demuxer, const std::string& path, const CodecLimits& 
                   Scan& scan) {
   const AVCodecParameters& parameters = *demuxer.stream().codecpar;
   std::vector<int> layers;
+  bool packed = false;
   while (const AVPacket* packet = demuxer.next()) {
     const PacketTraits traits = traits_of(parameters, *packet);
     const auto number = static_cast<Index>(scan.index.packets.size());
@@ -36,6 +37,7 @@ void read_packets(Demuxer& demuxer, const std::string& path, const CodecLimits& 
                                   .disposable = traits.disposable});
     scan.shown.push_back(traits.shown ? packet->pts : none);
     layers.push_back(traits.layer);
+    packed = packed || traits.packed;
     if (!traits.shown) continue;
     scan.order.push_back(number);
     if (packet->pts == none) scan.uncertain = true;
@@ -45,7 +47,7 @@ void read_packets(Demuxer& demuxer, const std::string& path, const CodecLimits& 
   // HEVC: pictures that their own layer does not refer to may be referred to by a higher one.
   const int highest = layers.empty() ? 0 : *std::ranges::max_element(layers);
   for (std::size_t i = 0; i < layers.size(); ++i)
-    scan.index.packets[i].disposable = scan.index.packets[i].disposable && layers[i] == highest;
+    if (packed || layers[i] < highest) scan.index.packets[i].disposable = false;
 }
 
 // What is shown before the first key packet may or may not be decoded; neither do fields that
