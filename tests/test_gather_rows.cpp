@@ -44,6 +44,17 @@ TEST(GatherRows, HandComputed) {
   }
 }
 
+TEST(GatherRows, AnIndexWithoutPicksGivesNoGradient) {
+  const Shape x{2, 3, 2};
+  const Array<std::int32_t> index{{2, 0}, {}};
+  for (const Stream& stream : each_path()) {
+    Array<> dx{x, std::vector<float>(12, 7.0F)};
+    std::vector<std::byte> space(gather_rows_dgrad_workspace(x, index.shape));
+    gather_rows_dgrad(stream, dx, {space.data(), space.size()}, Array<>{{2, 0, 2}}, index);
+    EXPECT_EQ(dx.values, std::vector<float>(12, 0.0F));
+  }
+}
+
 TEST(GatherRows, ErrorsNameTheIndex) {
   const Array<> x{{1, 3, 1}, {1, 2, 3}};
   Array<> y{{1, 2, 1}};
