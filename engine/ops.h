@@ -5,6 +5,7 @@
 #include "engine/graph.h"
 #include "kernels/activation.h"
 #include "kernels/activity_penalty.h"
+#include "kernels/attention.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv_transpose3d.h"
 #include "kernels/group_norm.h"
@@ -32,6 +33,9 @@ Value slice(Graph& g, Value x, int axis, Index begin, Index end);
 Value matmul(Graph& g, Value a, Value b, MatMul matmul = {});
 Value linear(Graph& g, Value x, Value weight, Value bias = {},
              Activation activation = Activation::none);
+
+// Of qkv [B, N, 3 H d] and lengths [B] or Value{} for none: [B, N, H d].
+Value attention(Graph& g, Value qkv, const Attention& attention, Value lengths = {});
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);

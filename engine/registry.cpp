@@ -9,6 +9,7 @@ std::span<const OpInfo> registered_ops() {
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
       {"activity_penalty", "L1, L2 or sparsity penalty on a code"},
       {"add", "sum of two tensors, or of one and a bias or table that repeats"},
+      {"attention", "scaled dot-product attention of several heads on packed queries, keys, values"},
       {"batch_norm", "batch normalisation over all axes but the last"},
       {"concat", "tensors one after the other along an axis"},
       {"conv3d", "3-D convolution with bias and activation; 2-D is T = 1"},

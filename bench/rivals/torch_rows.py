@@ -54,6 +54,31 @@ def conv_pass(which, transposed, c, n, size, kernel, stride, padding, batch):
     return best
 
 
+def attention(which, batch, tokens, heads, depth):
+    """Forward, or forward and backward, on packed queries, keys and values; the better of two ways:
+    heads and tokens exchanged in place, or each of the three contiguous, head by head, from the start."""
+    packed = torch.randn(batch, tokens, 3 * heads * depth, requires_grad=True)
+    parts = [torch.randn(batch, heads, tokens, depth, requires_grad=True) for _ in range(3)]
+    attend = nn.functional.scaled_dot_product_attention
+
+    def from_packed():
+        q, k, v = packed.view(batch, tokens, 3, heads, depth).permute(2, 0, 3, 1, 4)
+        return attend(q, k, v).transpose(1, 2).reshape(batch, tokens, heads * depth)
+
+    best = float("inf")
+    for forward, leaves in ((from_packed, [packed]), (lambda: attend(*parts), parts)):
+        dy = torch.randn_like(forward())
+
+        def both():
+            for leaf in leaves:
+                leaf.grad = None
+            forward().backward(dy)
+
+        with torch.set_grad_enabled(which == "both"):
+            best = min(best, median_seconds(both if which == "both" else forward))
+    return best
+
+
 def dense_step():
     model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
     x = torch.rand(256, 784)
@@ -106,6 +131,15 @@ PRODUCTS = {  # m, k, n, and which operands stand transposed
     "tokens 384-1536 forward": (1568, 384, 1536, ""),
     "tokens 384-1536 wgrad": (384, 1568, 1536, "a"),
 }
+ATTENTIONS = {  # batch, tokens, heads, depth
+    "8x160 6 heads": (8, 160, 6, 64),
+    "8x160 12 heads": (8, 160, 12, 64),
+    "2x1568 6 heads": (2, 1568, 6, 64),
+    "2x1568 12 heads": (2, 1568, 12, 64),
+}
+for name, shape in ATTENTIONS.items():
+    for which in ("forward", "both"):
+        ROWS[f"attention/{name}/{which}"] = lambda w=which, s=shape: attention(w, *s)
 for name, shape in PRODUCTS.items():
     ROWS[f"matmul/{name}"] = lambda s=shape: matmul(*s)
 for name, shape in CONVOLUTIONS.items():
