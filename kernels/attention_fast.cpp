@@ -57,9 +57,8 @@ FRAMEFOLD_INLINE float widen(bf16 x) {
 template <class T>
 FRAMEFOLD_INLINE void load(float* to, const T* from, Index step, Index rows, Index depth,
                            float factor) {
-  for (Index r = 0; r < rows; ++r, from += step, to += depth) {
+  for (Index r = 0; r < rows; ++r, from += step, to += depth)
     for (Index c = 0; c < depth; ++c) to[c] = factor * widen(from[c]);
-  }
 }
 FRAMEFOLD_SIMD void load_rows(float* to, const float* from, Index step, Index rows, Index depth,
                               float factor) {
@@ -73,9 +72,8 @@ FRAMEFOLD_SIMD void load_rows(float* to, const bf16* from, Index step, Index row
 template <class T>
 FRAMEFOLD_INLINE void store(T* to, Index step, const float* from, Index rows, Index depth,
                             float factor) {
-  for (Index r = 0; r < rows; ++r, from += depth, to += step) {
+  for (Index r = 0; r < rows; ++r, from += depth, to += step)
     for (Index c = 0; c < depth; ++c) to[c] = T(factor * from[c]);
-  }
 }
 FRAMEFOLD_SIMD void store_rows(float* to, Index step, const float* from, Index rows, Index depth,
                                float factor) {
@@ -181,8 +179,9 @@ FRAMEFOLD_INLINE float exp2_below(float x) {
                                   std::bit_cast<std::uint32_t>(1.0F));
 }
 
-// Scores become e^(s - most) where `most` and `sum` of a row go on from earlier blocks, whose
-// results in out [rows, depth] shrink accordingly.
+// Scores become 2^(s - most) where `most` and `sum` of a row go on from earlier blocks, whose
+// results in out [rows, depth] shrink accordingly. Maxima come first, all of them: no row's powers
+// wait for its own.
 FRAMEFOLD_SIMD void soften(float* scores, Index step, Index rows, const Window& window, float* most,
                            float* sum, float* out, Index depth, bool first) {
   float* row = scores;
@@ -214,7 +213,7 @@ FRAMEFOLD_SIMD void soften(float* scores, Index step, Index rows, const Window& 
   }
 }
 
-// Scores become p = e^(s - lse), `slopes` (dy . v) become p (slope - delta).
+// Scores become p = 2^(s - lse / log 2), `slopes` (dy . v) become p (slope - delta).
 FRAMEFOLD_SIMD void differentiate(float* scores, float* slopes, Index step, Index rows,
                                   const Window& window, const float* lse, const float* delta) {
   for (Index r = 0; r < rows; ++r, scores += step, slopes += step) {
@@ -248,9 +247,9 @@ class Floats {
 };
 
 struct ForwardMemory {
-  float *keys, *values;  // of the head: panels [d, N], rows [N, d]
-  float *q, *out;        // of the block of queries [block, d]
-  float *scores, *most, *sum;
+  float *keys, *values;        // of the head: panels [d, N], rows [N, d]
+  float *q, *out;              // of the block of queries [block, d]
+  float *scores, *most, *sum;  // most: two for each query, as earlier blocks left it and now
 
   Index lay(float* memory, const AttentionShape& s) {
     Floats floats(memory);
