@@ -96,7 +96,7 @@ void forward(const Stream& stream, const AttentionShape& s, bool causal, T* y, A
     }
     row_lse[i] = most + std::log(sum);
     weighted_sum<A>(to, head.v, s.row, s.depth, 0, head.last_key(i),
-                    [&](Index j) { return head.probability(i, j); });
+                    [&](Index j) { return std::exp(head.score(i, j) - most) / sum; });
   });
 }
 
