@@ -24,6 +24,13 @@ const TensorType channels{f32, {64}};
 const TensorType tokens{f32, {8, 1568, 384}};
 
 const Case cases[] = {
+    {"add_rows",
+     {{f32, {8, 160, 384}},
+      {f32, {1568, 384}},
+      {DType::i32, {8, 160}},
+      {DType::i32, {8, 1408}},
+      {f32, {384}}},
+     [](Graph& g, auto& v) { add_rows(g, v[0], v[1], v[2], v[3], v[4]); }},
     {"batch_norm",
      {clip, channels, channels, channels, channels},
      [](Graph& g, auto& v) { batch_norm(g, v[0], v[1], v[2], v[3], v[4]); }},
@@ -66,6 +73,15 @@ const Case cases[] = {
      [](Graph& g, auto& v) { scatter_rows(g, v[0], v[1], 1568, v[2]); }},
     {"slice", {clip}, [](Graph& g, auto& v) { slice(g, v[0], -1, 16, 48); }},
     {"softmax", {{f32, {6, 1568, 1568}}}, [](Graph& g, auto& v) { softmax(g, v[0]); }},
+    {"gather_tubelets",
+     {{DType::u8, {8, 16, 224, 224, 3}}, {DType::i32, {8, 160}}},
+     [](Graph& g, auto& v) {
+       gather_tubelets(g, v[0], v[1], {2, 16, 16});
+     }},
+    {"tube_mask", {{DType::i32, {8}}}, [](Graph& g, auto& v) { tube_mask(g, 8, {}, v[0]); }},
+    {"tubelet_mse",
+     {{f32, {8, 1408, 1536}}, {DType::u8, {8, 16, 224, 224, 3}}, {DType::i32, {8, 1408}}},
+     [](Graph& g, auto& v) { tubelet_mse(g, v[0], v[1], v[2]); }},
     {"upsample3d nearest",
      {{f32, {4, 8, 16, 16, 64}}},
      [](Graph& g, auto& v) {

@@ -1,5 +1,6 @@
 #include "engine/ops.h"
 #include "kernels/check.h"
+#include "kernels/pixel_lines.h"
 
 namespace framefold {
 namespace {
@@ -15,11 +16,7 @@ class PixelsOp final : public Op {
     expect_float(name(), "y", type_);
     expect(name(), "x", x, {DType::u8, x.shape}, "as frames come from a decoder");
     expect_rank(name(), "x", x.shape, 1, "[..., C]");
-    expect_channels("mean", pixels_.mean, x.shape[-1]);
-    expect_channels("deviation", pixels_.deviation, x.shape[-1]);
-    for (const float deviation : pixels_.deviation)
-      if (!(deviation > 0))
-        fail(ErrorCode::argument, name(), ": a deviation is ", deviation, ", expected above 0");
+    expect_pixels(name(), "x", pixels_, x.shape[-1]);
     return {{type_, x.shape}};
   }
 
@@ -35,15 +32,6 @@ class PixelsOp final : public Op {
   }
 
  private:
-  void expect_channels(std::string_view what, const std::vector<float>& given,
-                       Index channels) const {
-    const auto count = static_cast<Index>(given.size());
-    if (count == 0 || (count == channels && channels <= Pixels::max_channels)) return;
-    fail(ErrorCode::argument, name(), ": ", count, " numbers are given as ", what,
-         ", expected one for each of x's ", channels, " channels (at most ", Pixels::max_channels,
-         ") or none");
-  }
-
   Pixels pixels_;
   DType type_;
 };

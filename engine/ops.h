@@ -15,11 +15,15 @@
 #include "kernels/pixels.h"
 #include "kernels/pool3d.h"
 #include "kernels/reduce.h"
+#include "kernels/tube_mask.h"
+#include "kernels/tubelet_mse.h"
 #include "kernels/upsample3d.h"
 
 namespace framefold {
 
 // Shape
+// Without masked and token x and index alone.
+Value add_rows(Graph& g, Value x, Value table, Value index, Value masked = {}, Value token = {});
 Value concat(Graph& g, const std::vector<Value>& x, int axis);
 Value gather_rows(Graph& g, Value x, Value index);
 Value permute(Graph& g, Value x, const std::vector<int>& axes);
@@ -46,6 +50,15 @@ Value noise(Graph& g, Value x, Noise noise);  // x itself in a graph for evaluat
 Value pixels(Graph& g, Value x, Pixels pixels = {}, DType type = DType::f32);
 Value scale(Graph& g, Value x, double a, double b = 0);  // a x + b
 
+// Masked video. Tokens are a clip's tubelets [t, h, w] in its order; an index Value{} stands for
+// all.
+struct MaskedTokens {
+  Value visible, masked;  // i32 [B, N_visible], [B, N_masked]
+};
+MaskedTokens tube_mask(Graph& g, Index batch, const TubeMask& mask, Value samples = {});
+Value gather_tubelets(Graph& g, Value clip, Value index, const Extents& tubelet, Pixels pixels = {},
+                      DType type = DType::f32);
+
 // Convolutions: x [B, T, H, W, C], weight [kT, kH, kW, C / groups, O] (transposed: [kT, kH, kW,
 // O / groups, C]), bias [O] or Value{} for none.
 Value conv3d(Graph& g, Value x, Value weight, Value bias = {}, const Conv3d& conv = {});
@@ -68,6 +81,7 @@ Value huber(Graph& g, Value x, Value target, float delta = 1,
 Value bce_with_logits(Graph& g, Value x, Value target,
                       LossReduction reduction = LossReduction::mean);
 Value cross_entropy(Graph& g, Value x, Value target);  // over the last axis
+Value tubelet_mse(Graph& g, Value x, Value clip, Value index, const TubeletMse& mse = {});
 Value gaussian_kl(Graph& g, Value mu, Value logvar,
                   LossReduction reduction = LossReduction::batch_mean);
 Value activity_penalty(Graph& g, Value x, ActivityPenalty penalty);

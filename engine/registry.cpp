@@ -9,7 +9,9 @@ std::span<const OpInfo> registered_ops() {
       {"activation", "ReLU, leaky ReLU, sigmoid, tanh, GELU or SiLU"},
       {"activity_penalty", "L1, L2 or sparsity penalty on a code"},
       {"add", "sum of two tensors, or of one and a bias or table that repeats"},
-      {"attention", "scaled dot-product attention of several heads on packed queries, keys, values"},
+      {"add_rows", "rows of a table added by number, a token for rows that are not there"},
+      {"attention",
+       "scaled dot-product attention of several heads on packed queries, keys, values"},
       {"batch_norm", "batch normalisation over all axes but the last"},
       {"concat", "tensors one after the other along an axis"},
       {"conv3d", "3-D convolution with bias and activation; 2-D is T = 1"},
@@ -17,6 +19,7 @@ std::span<const OpInfo> registered_ops() {
       {"cross_entropy", "cross-entropy of a softmax with soft targets"},
       {"dropout", "random zeros while training, the rest scaled up"},
       {"gather_rows", "rows picked by number, sample by sample"},
+      {"gather_tubelets", "chosen tubelets of a clip of pixels, normalised by channel"},
       {"gaussian_kl", "divergence of diagonal Gaussians from the standard one"},
       {"group_norm", "group normalisation: each sample's groups of channels"},
       {"layer_norm", "layer normalisation over the last axis"},
@@ -34,6 +37,8 @@ std::span<const OpInfo> registered_ops() {
       {"scatter_rows", "rows put to their places, a token everywhere else"},
       {"slice", "a part of one axis"},
       {"softmax", "softmax over the last axis"},
+      {"tube_mask", "which tokens of a clip are seen: tubes, single tokens or frames, at random"},
+      {"tubelet_mse", "mean squared error against a clip's tubelets, each normalised by itself"},
       {"upsample3d", "resampling in time and space, nearest or trilinear"},
   });
   return ops;
