@@ -2,11 +2,11 @@
 // operations to be held against the peak in the report's head: 4 B H N^2 d forward, 10 backward.
 #include <benchmark/benchmark.h>
 
-#include <memory>
+#include <algorithm>
 #include <string>
-#include <vector>
 
 #include "bench/bench.h"
+#include "engine/memory.h"
 #include "kernels/attention.h"
 
 namespace framefold {
@@ -33,27 +33,28 @@ void measure(benchmark::State& state, const Case& one, Pass pass) {
   const TensorType qkv{DType::f32, {one.batch, one.tokens, 3 * one.heads * one.depth}};
   const TensorType out{DType::f32, {one.batch, one.tokens, one.heads * one.depth}};
   const TensorType sums{DType::f32, {one.batch, one.heads, one.tokens}};
-  std::vector<std::vector<float>> blocks;
+  const Bytes space = std::max(attention_forward_workspace(stream, options, qkv),
+                               attention_dgrad_workspace(stream, options, qkv));
+  // One arena, as a plan has it: in large pages.
+  Bytes bytes = Buffer::padded(space);
+  for (const TensorType& type : {qkv, qkv, out, out, sums}) bytes += Buffer::padded(type.bytes());
+  const Buffer arena(bytes);
+  std::byte* next = arena.data();
   const auto filled = [&](const TensorType& type) {
-    auto& block = blocks.emplace_back(static_cast<std::size_t>(type.shape.size()));
-    for (std::size_t i = 0; i < block.size(); ++i)
-      block[i] = static_cast<float>(i * 31 % 97) * 0.02F - 1;
-    return Tensor{block.data(), type.dtype, type.shape};
+    const Tensor tensor{next, type.dtype, type.shape};
+    for (Index i = 0; i < tensor.size(); ++i)
+      tensor.as<float>()[i] = static_cast<float>(i * 31 % 97) * 0.02F - 1;
+    next += Buffer::padded(type.bytes());
+    return tensor;
   };
   const Tensor x = filled(qkv), dx = filled(qkv), y = filled(out), dy = filled(out);
   const Tensor lse = filled(sums);
-  const Bytes bytes = std::max(attention_forward_workspace(stream, options, qkv),
-                               attention_dgrad_workspace(stream, options, qkv));
-  std::vector<std::byte> memory(bytes + Workspace::alignment);
-  void* start = memory.data();
-  std::size_t space = memory.size();
-  std::align(Workspace::alignment, bytes, start, space);
-  const auto forward = [&] { attention_forward(stream, options, y, lse, {start, bytes}, x, {}); };
+  const auto forward = [&] { attention_forward(stream, options, y, lse, {next, space}, x, {}); };
   forward();
   for (auto _ : state) {
     if (pass != Pass::backward) forward();
     if (pass != Pass::forward)
-      attention_dgrad(stream, options, dx, {start, bytes}, dy, x, y, lse, {});
+      attention_dgrad(stream, options, dx, {next, space}, dy, x, y, lse, {});
     benchmark::ClobberMemory();
   }
   const double products = pass == Pass::forward ? 4 : pass == Pass::backward ? 10 : 14;
