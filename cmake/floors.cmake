@@ -9,7 +9,9 @@ endif()
 framefold_floor(kernels EXCLUDE ${exclude} LINK Threads::Threads)
 if(FRAMEFOLD_ONEDNN)
   target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl PRIVATE OpenMP::OpenMP_CXX)
-  target_compile_definitions(framefold_kernels PUBLIC FRAMEFOLD_ONEDNN)
+  # For these files only: with all else compiled alike, builds with and without share a cache.
+  set_source_files_properties(kernels/matmul_cpu.cpp cli/run_directory.cpp PROPERTIES
+    COMPILE_DEFINITIONS FRAMEFOLD_ONEDNN)
 endif()
 
 # io: files, pictures, datasets.

@@ -82,16 +82,9 @@ Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DTy
 
 // oneDNN, f32, where it alone is wanted: our own kernel is the faster one.
 namespace vendor {
-#ifdef FRAMEFOLD_ONEDNN
 bool product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias);
 Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DType a, DType b);
-#else
-inline bool product(const Stream&, const Product&, Tensor, Workspace, View, View, View) {
-  return false;
-}
-inline Bytes product_workspace(const Stream&, const Product&, DType, DType, DType) { return 0; }
-#endif
 }  // namespace vendor
 
 }  // namespace framefold

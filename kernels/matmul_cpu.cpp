@@ -99,6 +99,13 @@ TensorType matmul_type(std::string_view op, MatMul matmul, const TensorType& a,
   return c;
 }
 
+#ifndef FRAMEFOLD_ONEDNN
+bool vendor::product(const Stream&, const Product&, Tensor, Workspace, View, View, View) {
+  return false;
+}
+Bytes vendor::product_workspace(const Stream&, const Product&, DType, DType, DType) { return 0; }
+#endif
+
 void product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias) {
   if (vendor::product(stream, shape, c, workspace, a, b, bias)) return;
