@@ -2,6 +2,8 @@
 // and each run of taps is one segment of the micro-kernel whose row pointers stand right in the
 // channels-last source. Nothing of the source is copied but runs of few channels that cross an
 // edge; taps outside of it read a row of zeros, and are left out where a whole tile sees them so.
+// Those copies lie as far apart as the lines that they come from: rows at the edges then move from
+// segment to segment as all others do.
 //
 //   for each group and phase of the stride (coarse side: one), on each thread's share of tiles:
 //     for blocks of taps (their weights in the second-level cache)
@@ -16,15 +18,28 @@ namespace {
 
 constexpr Index max_segments = 64;
 constexpr Index block_floats = Index{1} << 16;  // 256 KiB of weights
-constexpr Index patch_floats = 32;              // the longest run of taps that is copied at edges
+constexpr Index patch_floats = 64;              // the longest run of taps that is copied at edges
 constexpr Index patch_segments = 16;
+
+// Destinations of a line along W whose taps cross an edge of the source: so many at its begin, and
+// all, the others being at its end.
+struct Edges {
+  Index left = 0, all = 0;
+
+  explicit Edges(const GatherAxis& w) {
+    while (left < w.count && w.source(left, 0) < 0) ++left;
+    all = left;
+    while (all < w.count && w.source(w.count - 1 - (all - left), w.taps - 1) >= w.extent) ++all;
+  }
+};
 
 // Whether the taps along W are one segment: neighbours in the source, and all of it inside unless
 // the channels are so few that a copy at the edges costs less than short segments.
 Index run_of(const Convolution& c, const GatherAxis& w, Index depth) {
   if (w.taps < 2 || w.move != 1 || c.groups > 1) return 1;
-  const bool inside = w.source(0, 0) >= 0 && w.source(w.count - 1, w.taps - 1) < w.extent;
-  return inside || w.taps * depth <= patch_floats ? w.taps : 1;
+  const Index edges = Edges(w).all;
+  const bool copied = w.taps * depth <= patch_floats && edges * w.taps <= w.extent;
+  return edges == 0 || copied ? w.taps : 1;
 }
 
 // Some taps of one phase: where they lie relative to tap 0, and their weights.
@@ -55,10 +70,12 @@ struct Piece {
 
 class Gather {
  public:
-  Gather(const ConvolutionJob& job, const Phase& phase, Index group)
+  Gather(const ConvolutionJob& job, const Phase& phase, Index group, float* copies)
       : job_(job),
         phase_(phase),
+        edges_(phase.axes[2]),
         group_(group),
+        copies_(copies),
         kernel_(micro_kernel()),
         row_step_(phase.axes[2].in_step * job.source_channels) {
     std::fill_n(a_.data(), micro_rows_max, job.source);  // rows past the tile's point somewhere
@@ -104,6 +121,7 @@ class Gather {
           ((segment.t * extents[1] + segment.h) * extents[2] + segment.w) * job_.source_channels;
       const Index line = t.tap_of(mt) * c.kernel[1] + h.tap_of(mh);
       segment.b = job_.weights_at(group_, line * c.kernel[2] + phase_.w_before + mw);
+      if (phase_.run > 1) std::fill_n(copies_ + segment.offset, edges_.all * run_floats(), 0.0F);
     }
   }
 
@@ -149,13 +167,36 @@ class Gather {
         const Index highest = lowest + w.in_step * (rows - 1);
         for (Index i = 0; i < micro_rows_max; ++i)
           a_[static_cast<std::size_t>(i)] = job_.source + (start.source + (begin + i) * row_step_);
-        for (Index n = 0; n < used_; ++n)
-          if (inside(lowest + used(n).w) && inside(highest + used(n).w))
-            share_rows(n);
-          else
+        const bool crosses = lowest < 0 || highest + w.move * (w.taps - 1) >= w.extent;
+        if (crosses && phase_.run > 1) copy_edges(start, begin, rows);
+        const bool mends = crosses && phase_.run == 1;
+        for (Index n = 0; mends && n < used_; ++n)
+          if (!inside(lowest + used(n).w) || !inside(highest + used(n).w))
             mend(own_rows(n), rows, lowest + used(n).w);
         sum(rows, job_.out + (start.out + begin * w.step * job_.channels), w.step * job_.channels);
+        for (Index n = 0; mends && n < used_; ++n) share_rows(n);
       }
+    }
+  }
+
+  Index run_floats() const { return phase_.run * job_.source_channels; }
+
+  // Those of destinations [begin, begin + rows) that lie at the line's edges read copies, between
+  // the zeros that stand there.
+  void copy_edges(const Piece& start, Index begin, Index rows) {
+    const GatherAxis& w = phase_.axes[2];
+    for (Index i = 0; i < rows; ++i) {
+      const Index j = begin + i;
+      if (j >= edges_.left && j < w.count - edges_.all + edges_.left) continue;
+      float* copy = copies_ + (j < edges_.left ? j : j - w.count + edges_.all) * run_floats();
+      const float* from = a_[static_cast<std::size_t>(i)];
+      a_[static_cast<std::size_t>(i)] = copy;
+      const Index at = start.w + w.in_step * j;
+      const Index first = std::max<Index>(0, -at) * job_.source_channels;
+      const Index last = std::min(phase_.run, w.extent - at) * job_.source_channels;
+      for (Index n = 0; first < last && n < used_; ++n)
+        std::copy(from + used(n).offset + first, from + used(n).offset + last,
+                  copy + used(n).offset + first);
     }
   }
 
@@ -212,6 +253,7 @@ class Gather {
   void use(std::size_t number) {
     const auto n = static_cast<std::size_t>(used_++);
     numbers_[n] = number;
+    at_[n] = {0, segments_[number].offset};
     b_[n] =
         segments_[number].b + panel_ * (job_.packed ? phase_.run * job_.depth : 1) * kernel_.cols;
   }
@@ -268,7 +310,7 @@ class Gather {
                  .b = b_.data(),
                  .segments = used_,
                  .depth = phase_.run * job_.depth,
-                 .b_step = job_.packed ? kernel_.cols : job_.c.coarse_channels,
+                 .b_step = job_.packed ? job_.width : job_.c.coarse_channels,
                  .c = out + col,
                  .ldc = spacing,
                  .bias = bias,
@@ -279,7 +321,9 @@ class Gather {
 
   const ConvolutionJob& job_;
   const Phase& phase_;
+  Edges edges_;
   Index group_;
+  float* copies_;  // of the line's edges: those of a segment at its offset
   const MicroKernel& kernel_;
   Index row_step_;
   std::array<Segment, max_segments> segments_;  // of the block
@@ -319,15 +363,23 @@ void for_phases(const ConvolutionJob& job, Body&& body) {
     }
 }
 
+// A panel that is not as wide as the micro-kernel's.
+void pack_narrow(float* to, const float* tap, Index row, const ConvolutionJob& job) {
+  for (Index d = 0; d < job.depth; ++d, to += job.width) {
+    for (Index n = 0; n < job.cols; ++n) to[n] = job.to_fine ? tap[n * row + d] : tap[d * row + n];
+    std::fill(to + job.cols, to + job.width, 0.0F);
+  }
+}
+
 // Weights in panels: for each group and run of taps [panel][tap of the run, channel][column], runs
 // in the order in which the phases read them.
 void pack(const Stream& stream, const ConvolutionJob& job, float* packed) {
   const Convolution& c = job.c;
-  const Index width = micro_kernel().cols;
+  const Index width = job.width;
   const Index lines = c.kernel[0] * c.kernel[1];
   parallel_for(stream, c.groups * lines, 1, [&](Index first, Index last) {
     for (Index at = first; at < last; ++at) {
-      float* to = packed + at * c.kernel[2] * packed_size(job.depth, job.cols);
+      float* to = packed + at * c.kernel[2] * job.packed_size();
       const float* from =
           job.weight + at % lines * c.kernel[2] * c.fine_group() * c.coarse_channels;
       for (Index phase = 0; phase < job.phases(2); ++phase) {
@@ -338,26 +390,42 @@ void pack(const Stream& stream, const ConvolutionJob& job, float* packed) {
             for (Index r = 0; r < run; ++r, to += job.depth * width) {
               const float* tap = from + w.tap_of(m + r) * c.fine_group() * c.coarse_channels;
               tap += at / lines * c.coarse_group() + (job.to_fine ? col * c.coarse_channels : col);
-              pack_panels(to, tap, c.coarse_channels, job.to_fine, job.depth,
-                          std::min(width, job.cols - col), 0, 1);
+              const Index cols = std::min(width, job.cols - col);
+              if (width == micro_kernel().cols)
+                pack_panels(to, tap, c.coarse_channels, job.to_fine, job.depth, cols, 0, 1);
+              else
+                pack_narrow(to, tap, c.coarse_channels, job);
             }
       }
     }
   });
 }
 
-void gather(const Stream& stream, const ConvolutionJob& job) {
+// A thread's copies at edges: as far as taps reach along T and H, in whole cache lines.
+Index copies_needed(const ConvolutionJob& job) {
+  const Convolution& c = job.c;
+  bool runs = false;
+  for (Index phase = 0; phase < job.phases(2); ++phase)
+    runs |= run_of(c, job.axis(2, phase), job.depth) > 1;
+  const Extents& from = job.sources();
+  const Index lines =
+      (c.kernel[0] - 1) * c.dilation[0] * from[1] + (c.kernel[1] - 1) * c.dilation[1];
+  return runs ? ceil_div((lines + 1) * from[2] * job.source_channels, 16) * 16 : 0;
+}
+
+void gather(const Stream& stream, const ConvolutionJob& job, float* copies) {
   parallel_for(stream, stream.threads, 1, [&](Index first, Index last) {
     for (Index part = first; part < last; ++part)
       for (Index group = 0; group < job.c.groups; ++group)
-        for_phases(
-            job, [&](const Phase& phase) { Gather(job, phase, group).run(part, stream.threads); });
+        for_phases(job, [&](const Phase& phase) {
+          Gather(job, phase, group, copies + part * copies_needed(job)).run(part, stream.threads);
+        });
   });
 }
 
 Index zeros_needed(const ConvolutionJob& job) { return job.depth * job.c.kernel[2]; }
 Index packed_needed(const ConvolutionJob& job) {
-  return job.packed ? job.c.groups * job.c.taps() * packed_size(job.depth, job.cols) : 0;
+  return job.packed ? job.c.groups * job.c.taps() * job.packed_size() : 0;
 }
 
 Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
@@ -367,7 +435,8 @@ Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DTy
     return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
   };
   return spreads(job) ? bytes(spread_workspace(stream, job))
-                      : bytes(zeros_needed(job)) + bytes(packed_needed(job));
+                      : bytes(zeros_needed(job)) + bytes(packed_needed(job)) +
+                            bytes(stream.threads * copies_needed(job));
 }
 
 bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
@@ -387,7 +456,7 @@ bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, W
     pack(stream, job, packed);
     job.weight = packed;
   }
-  gather(stream, job);
+  gather(stream, job, workspace.take<float>(stream.threads * copies_needed(job)));
   return true;
 }
 

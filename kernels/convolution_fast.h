@@ -81,15 +81,17 @@ struct ConvolutionJob {
   const float* source;
   const float* weight;
   bool packed;
+  Index width;  // of a panel of packed weights
   float* out;
   const float* bias;
   const float* zeros;
 
   // The first panel of the run of taps that begins with `tap`, in the order of packing.
   const float* weights_at(Index group, Index tap) const {
-    return packed ? weight + (group * c.taps() + tap) * packed_size(depth, cols)
+    return packed ? weight + (group * c.taps() + tap) * packed_size()
                   : weight + tap * c.fine_group() * c.coarse_channels + group * cols;
   }
+  Index packed_size() const { return ceil_div(cols, width) * width * depth; }  // of a tap
   const Extents& sources() const { return to_fine ? c.coarse : c.fine; }
   const Extents& extents() const { return to_fine ? c.fine : c.coarse; }
   Index phases(std::size_t axis) const { return to_fine ? c.stride[axis] : 1; }
@@ -109,12 +111,17 @@ inline ConvolutionJob job_of(const Convolution& c, bool to_fine, float* out, con
                      .source = source,
                      .weight = weight,
                      .packed = to_fine || c.coarse_channels > far_apart,
+                     .width = 0,
                      .out = out,
                      .bias = bias,
                      .zeros = nullptr};
-  if (!to_fine) return job;
-  std::swap(job.depth, job.cols);
-  std::swap(job.source_channels, job.channels);
+  if (to_fine) {
+    std::swap(job.depth, job.cols);
+    std::swap(job.source_channels, job.channels);
+  }
+  // Half as wide where that is enough: zeros would take the first-level cache.
+  const Index width = micro_kernel().cols;
+  job.width = 2 * job.cols <= width ? width / 2 : width;
   return job;
 }
 
