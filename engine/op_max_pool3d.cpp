@@ -15,7 +15,7 @@ class MaxPool3dOp final : public Pool3dOp {
   std::string_view name() const override { return "max_pool3d"; }
 
   Types infer(const Types& in) const override {
-    const Types out = Pool3dOp::infer(in);
+    Types out = Pool3dOp::infer(in);
     const Shape& x = in[0].shape;
     if (x[1] * x[2] * x[3] > std::numeric_limits<std::int32_t>::max())
       fail(ErrorCode::shape, name(), ": x ", x, " has more positions a clip than an i32 counts");

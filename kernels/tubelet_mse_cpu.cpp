@@ -46,7 +46,8 @@ struct Targets {
                  square[k] += from[k] * from[k];
                });
       });
-    const auto count = static_cast<double>(grid.features() / grid.channels);
+    const Index pixels = grid.features() / grid.channels;
+    const auto count = static_cast<double>(pixels);
     for (Index c = 0; c < grid.channels; ++c) {
       shift[c] = 0;
       factor[c] = A(1 / 255.0);

@@ -30,7 +30,7 @@ void for_each_unit(const AVCodecParameters& parameters, BytesView data, auto&& v
     return;
   }
   constexpr std::uint8_t code[] = {0, 0, 1};
-  auto start = std::ranges::search(data, code).begin();
+  auto start = std::search(data.begin(), data.end(), code, code + 3);
   while (start != data.end()) {
     const auto begin = start + 3;
     const auto end = std::search(begin, data.end(), code, code + 3);
@@ -92,7 +92,7 @@ PacketTraits hevc(const AVCodecParameters& parameters, BytesView data) {
 int for_each_picture(BytesView data, std::uint8_t code, auto&& visit) {
   const std::uint8_t start[] = {0, 0, 1, code};
   int pictures = 0;
-  for (auto at = std::ranges::search(data, start).begin(); at != data.end();
+  for (auto at = std::search(data.begin(), data.end(), start, start + 4); at != data.end();
        at = std::search(at + 4, data.end(), start, start + 4), ++pictures)
     visit(BytesView(at + 4, data.end()));
   return pictures;

@@ -62,7 +62,8 @@ class RandomAccess final : public VideoReader {
   void collect(Index leading);
   void deliver(AVFrame& decoded, Index frame);
   std::span<Wanted> wanted(Index frame) {
-    return std::ranges::equal_range(wanted_, frame, {}, &Wanted::frame);
+    const auto begin = std::ranges::lower_bound(wanted_, frame, {}, &Wanted::frame);
+    return {begin, std::ranges::upper_bound(begin, wanted_.end(), frame, {}, &Wanted::frame)};
   }
 
   std::string path_;
