@@ -18,6 +18,7 @@ class Subset final : public Dataset {
   Index size() const override { return static_cast<Index>(indices_.size()); }
   Shape shape() const override { return all_->shape(); }
   std::string name(Index index) const override { return all_->name(at(index)); }
+  Index label(Index index) const override { return all_->label(at(index)); }
   std::string description() const override {
     return text(size(), " of ", all_->size(), " samples: ", all_->description());
   }

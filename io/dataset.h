@@ -23,6 +23,7 @@ class Dataset {
   virtual Shape shape() const = 0;                  // of one sample, [T, H, W, C]
   virtual std::string name(Index index) const = 0;  // file or description, for messages
   virtual std::string description() const = 0;      // of the whole, one line for people
+  virtual Index label(Index) const { return -1; }   // its class, from 0 on; -1: it has none
   void read(Index index, Random random, Tensor clip) const;
 
  private:

@@ -22,6 +22,7 @@ class Letters final : public Dataset {
   Shape shape() const override { return {1, 1, 1, 1}; }
   std::string name(Index index) const override { return text(index); }
   std::string description() const override { return "letters"; }
+  Index label(Index index) const override { return index % 3; }
 
  private:
   void do_read(Index index, Random random, Tensor clip) const override {
@@ -48,6 +49,8 @@ TEST(Dataset, SplitsInTwoPartsThatShareNothing) {
     std::set<Index> all(train.begin(), train.end());
     all.insert(held_out.begin(), held_out.end());
     EXPECT_EQ(static_cast<Index>(all.size()), size);
+    for (Index i = 0; i < parts.train->size(); ++i)
+      EXPECT_EQ(parts.train->label(i), train[static_cast<std::size_t>(i)] % 3);
     EXPECT_EQ(held_out, names_of(*split(std::make_shared<Letters>(size), 0.1).held_out));
   }
 }

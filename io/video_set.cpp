@@ -1,0 +1,150 @@
+#include "io/video_set.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "io/random.h"
+#include "kernels/error.h"
+
+namespace framefold {
+namespace {
+
+constexpr std::uint64_t sampling_stream = 0x73616d706c696e67;
+
+// each(i) for i in [0, count) on all cores; the error of the first that failed.
+template <class Each>
+void in_parallel(std::size_t count, const Each& each) {
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  std::exception_ptr error;
+  std::size_t failed = count;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) try {
+        each(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (i < failed) {
+          failed = i;
+          error = std::current_exception();
+        }
+      }
+  };
+  {
+    std::vector<std::jthread> others(std::min<std::size_t>(
+        count > 0 ? count - 1 : 0, std::max(1U, std::thread::hardware_concurrency()) - 1));
+    for (std::jthread& other : others) other = std::jthread(work);
+    work();
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+class Sampled final : public Dataset {
+ public:
+  Sampled(std::shared_ptr<const VideoSet> set, const std::vector<Index>& videos,
+          const SampledClips& options)
+      : set_(std::move(set)), options_(options) {
+    if (options.training && changes(options.augmentation)) augmenter_.emplace(options.augmentation);
+    if (options.height < 1 || options.width < 1 || options.crops < 1 ||
+        (options.channels != 1 && options.channels != 3))
+      fail(ErrorCode::argument, "clips of ", options.height, " x ", options.width, " x ",
+           options.channels, ", ", options.crops,
+           " crops; expected 1 or 3 channels and at least 1");
+    std::vector<Index> clips(videos.size(), clips_in(options.sampling, 1, options.training));
+    if (options.sampling.kind == Sampling::Kind::windows)
+      in_parallel(videos.size(), [&](std::size_t i) {
+        clips[i] = clips_in(options.sampling, set_->open(videos[i])->frames(), options.training);
+      });
+    const Index crops = options.training ? 1 : options.crops;
+    for (std::size_t i = 0; i < videos.size(); ++i)
+      for (Index clip = 0; clip < clips[i]; ++clip)
+        for (Index crop = 0; crop < crops; ++crop) samples_.push_back({videos[i], clip, crop});
+    videos_ = static_cast<Index>(videos.size());
+  }
+
+  Index size() const override { return static_cast<Index>(samples_.size()); }
+  Shape shape() const override {
+    return {options_.sampling.frames, options_.height, options_.width, options_.channels};
+  }
+  Index label(Index index) const override { return set_->label(at(index).video); }
+  std::string name(Index index) const override {
+    const Sample& sample = at(index);
+    std::string name = set_->name(sample.video);
+    if (!options_.training && options_.sampling.clips > 1) name += text(" clip ", sample.clip);
+    if (options_.sampling.kind == Sampling::Kind::windows) name += text(" window ", sample.clip);
+    if (!options_.training && options_.crops > 1) name += text(" crop ", sample.crop);
+    return name;
+  }
+  std::string description() const override {
+    return text(size(), " clips of ", options_.sampling.frames, " frames from ", videos_,
+                " videos: ", set_->description(), augmenter_ ? ", augmented" : "");
+  }
+
+ private:
+  struct Sample {
+    Index video, clip, crop;
+  };
+
+  const Sample& at(Index index) const { return samples_[static_cast<std::size_t>(index)]; }
+
+  void do_read(Index index, Random random, Tensor clip) const override {
+    const Sample& sample = at(index);
+    const auto video = set_->open(sample.video);
+    thread_local std::vector<Index> frames;
+    frames.resize(static_cast<std::size_t>(options_.sampling.frames));
+    Draws draws({random.seed, stream_of(random.stream, sampling_stream)});
+    // A file may have changed since its windows were counted.
+    const Index clips = clips_in(options_.sampling, video->frames(), options_.training);
+    pick_frames(options_.sampling, video->frames(), std::min(sample.clip, clips - 1),
+                options_.training ? &draws : nullptr, frames);
+    const Index height = options_.height, width = options_.width;
+    const Box box = augmenter_
+                        ? augmenter_->crop(video->height(), video->width(), height, width, random)
+                        : crop_of(video->height(), video->width(), height, width, sample.crop,
+                                  options_.training ? 1 : options_.crops);
+    video->read(frames, box, clip);
+    if (augmenter_) augmenter_->apply({clip.data, clip.dtype, clip.shape}, random, clip, true);
+  }
+
+  std::shared_ptr<const VideoSet> set_;
+  SampledClips options_;
+  std::optional<Augmenter> augmenter_;
+  std::vector<Sample> samples_;
+  Index videos_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
+                                             std::vector<Index> videos,
+                                             const SampledClips& options) {
+  if (videos.empty()) {
+    videos.resize(static_cast<std::size_t>(set->size()));
+    std::iota(videos.begin(), videos.end(), Index{0});
+  }
+  return std::make_shared<Sampled>(std::move(set), videos, options);
+}
+
+Split sampled_split(std::shared_ptr<const VideoSet> set, double held_out, SampledClips options) {
+  const Index size = set->size(), wanted = held_out_of(size, held_out);
+  const Permutation permutation(size, Random{});
+  std::vector<Index> order;
+  for (Index i = 0; i < size; ++i) order.push_back(permutation(i));
+  const auto middle = order.begin() + wanted;
+  std::sort(order.begin(), middle);
+  std::sort(middle, order.end());
+  Split parts;
+  if (wanted < size)
+    parts.train = sampled_clips(set, std::vector<Index>(middle, order.end()), options);
+  options.training = false;
+  if (wanted > 0)
+    parts.held_out = sampled_clips(set, std::vector<Index>(order.begin(), middle), options);
+  return parts;
+}
+
+}  // namespace framefold

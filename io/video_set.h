@@ -1,0 +1,58 @@
+// Videos by number, and the clips that are sampled from them.
+//
+//   clip   [T, H, W, C]  u8
+//
+// A video has its frames, upright, of pixels as wide as high. For training a clip's frames and its
+// augmentation are drawn, once a video an epoch (windows: once each); for testing each video gives
+// `sampling.clips` times `crops` clips, nothing is drawn and nothing augmented.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/augment.h"
+#include "io/dataset.h"
+#include "io/sampling.h"
+
+namespace framefold {
+
+class Video {
+ public:
+  virtual ~Video() = default;
+  virtual Index frames() const = 0;  // at least 1
+  virtual Index height() const = 0;
+  virtual Index width() const = 0;
+  // Box `box` of the frames named, in rising order, resized to the clip's [T, H, W, C].
+  virtual void read(std::span<const Index> frames, const Box& box, Tensor clip) = 0;
+};
+
+class VideoSet {
+ public:
+  virtual ~VideoSet() = default;
+  virtual Index size() const = 0;
+  virtual std::string name(Index video) const = 0;
+  virtual Index label(Index video) const = 0;
+  virtual std::string description() const = 0;  // of the whole, without the number of videos
+  virtual std::unique_ptr<Video> open(Index video) const = 0;  // from any thread
+};
+
+struct SampledClips {
+  Sampling sampling;
+  Index height = 112, width = 112, channels = 3;
+  bool training = true;
+  Index crops = 1;            // of a clip in testing, see crop_of
+  Augmentation augmentation;  // in training
+};
+
+// Of the videos named, all where `videos` is empty.
+std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
+                                             std::vector<Index> videos,
+                                             const SampledClips& options);
+
+// Two parts of the set's videos as io/dataset.h's split() makes them of samples: `options` says
+// what both are sampled like.
+Split sampled_split(std::shared_ptr<const VideoSet> set, double held_out, SampledClips options);
+
+}  // namespace framefold
