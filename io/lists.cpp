@@ -91,7 +91,7 @@ ListFormat list_format(std::string_view name) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) {
     std::string all;
-    for (const std::string_view each : names) all += " " + std::string(each);
+    for (const std::string_view each : names) all += text(' ', each);
     fail(ErrorCode::argument, "there is no list format \"", name, "\", expected one of", all);
   }
   return static_cast<ListFormat>(found - names.begin());
@@ -157,7 +157,8 @@ VideoList read_list(const ListOptions& options) {
   }
   if (list.entries.empty())
     fail(ErrorCode::format, options.path, ": no video is listed (read as ", name_of(list.format),
-         ")", list.missing.empty() ? "" : "; the first that is missing: " + list.missing.front());
+         ")",
+         list.missing.empty() ? "" : text("; the first that is missing: ", list.missing.front()));
   return list;
 }
 
