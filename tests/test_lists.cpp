@@ -25,10 +25,10 @@ class Lists : public testing::Test {
   std::string shown(const VideoList& list) const {
     std::string all;
     for (const ListEntry& entry : list.entries)
-      all +=
-          (all.empty() ? "" : " ") +
-          fs::path(entry.path).lexically_normal().lexically_relative(directory_.path()).string() +
-          "=" + text(entry.label);
+      all += text(
+          all.empty() ? "" : " ",
+          fs::path(entry.path).lexically_normal().lexically_relative(directory_.path()).string(),
+          '=', entry.label);
     return all;
   }
   const TemporaryDirectory directory_;
