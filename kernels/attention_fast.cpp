@@ -9,8 +9,12 @@
 //              the queries; dq grows in a buffer of the thread. Heads that several threads share
 //              add up their dq in the threads' order.
 //
-// Scores are in units of log 2: queries are loaded with scale / log 2, and powers of 2 are cheaper.
-// Everything is summed in f32; bf16 is widened as it is copied, and rounded once, when stored.
+// Scores are in units of log 2: queries are loaded times scale / log 2, and powers of 2 are
+// cheaper. Everything is summed in f32; bf16 is widened as it is copied, and rounded once, when
+// stored.
+//
+// Reached, forward and backward together on two threads, of the peak of the arithmetic: 85 % at
+// N = 1568 and 73 % at N = 160, d = 64 (bench/results/2026-11-22-epyc-attention.json).
 #include <algorithm>
 #include <array>
 #include <bit>
