@@ -2,11 +2,11 @@
 // the rows of bench/rivals/torch_rows.py. No activation, no bias.
 #include <benchmark/benchmark.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/bench.h"
+#include "engine/memory.h"
 #include "kernels/conv_transpose3d.h"
 #include "kernels/philox.h"
 
@@ -32,20 +32,12 @@ constexpr Layer layers[] = {
     {"transposed_32-3_s2", true, 32, 3, {8, 32, 32}, 4, 2, 4},
 };
 
-class Numbers {
- public:
-  explicit Numbers(const TensorType& type)
-      : type_(type), values_(static_cast<std::size_t>(type.shape.size())) {
-    for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = Random{1, 1}.uniform(i) - 0.5F;
-  }
-  operator Tensor() { return {values_.data(), type_.dtype, type_.shape}; }
-  operator View() { return {values_.data(), type_.dtype, type_.shape}; }
-  const TensorType& type() const { return type_; }
-
- private:
-  TensorType type_;
-  std::vector<float> values_;
-};
+Tensor draw(Workspace& memory, const TensorType& type) {
+  const Tensor tensor = memory.take(type);
+  for (Index i = 0; i < type.shape.size(); ++i)
+    tensor.as<float>()[i] = Random{1, 1}.uniform(static_cast<std::uint64_t>(i)) - 0.5F;
+  return tensor;
+}
 
 // `Attributes` is Conv3d or ConvTranspose3d; the passes are given as calls.
 template <class Attributes, class Forward, class Dgrad, class Wgrad>
@@ -53,23 +45,18 @@ void run(benchmark::State& state, const Layer& layer, const std::string& pass,
          const Attributes& conv, const TensorType& y_type, const TensorType& weight_type,
          Forward forward, Dgrad dgrad, Wgrad wgrad) {
   const Shape x_shape{layer.batch, layer.size[0], layer.size[1], layer.size[2], layer.from};
-  Numbers x({DType::f32, x_shape});
-  Numbers weight(weight_type);
-  Numbers y(y_type);
-  std::vector<std::byte> space(std::size_t{256} << 20);
-  const auto workspace = [&space] {
-    void* data = space.data();
-    std::size_t left = space.size();
-    std::align(Workspace::alignment, 1, data, left);
-    return Workspace(data, left);
-  };
+  const Buffer buffer(Bytes{256} << 20);  // one piece of memory, as in training
+  Workspace memory(buffer.data(), buffer.bytes());
+  const Tensor x = draw(memory, {DType::f32, x_shape});
+  const Tensor weight = draw(memory, weight_type);
+  const Tensor y = draw(memory, y_type);
   for (auto _ : state) {
     if (pass == "forward")
-      forward(conv, y, workspace(), x, weight);
+      forward(conv, y, memory, x, weight);
     else if (pass == "dgrad")
-      dgrad(conv, x, workspace(), y, weight);
+      dgrad(conv, x, memory, y, weight);
     else
-      wgrad(conv, weight, workspace(), y, x);
+      wgrad(conv, weight, memory, y, x);
   }
   const Index pairs =
       layer.transposed ? x_shape.size() / layer.from : y_type.shape.size() / layer.to;
