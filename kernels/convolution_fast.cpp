@@ -81,23 +81,31 @@ class Gather {
     std::fill_n(a_.data(), micro_rows_max, job.source);  // rows past the tile's point somewhere
   }
 
-  // The part's share of tiles, panels one after the other.
+  // The part's share of tiles of all panels: line by line where the weights are smaller than the
+  // source and fit the second-level cache, else panel by panel.
   void run(Index part, Index parts) {
-    const Index items = phase_.tiles * panel_count(job_.cols);
+    const Index panels = panel_count(job_.cols);
+    const Index items = phase_.tiles * panels;
     const Index begin = items * part / parts;
     const Index end = items * (part + 1) / parts;
     const Index most = phase_.run > 1 ? patch_segments : max_segments;
     const Index fit = block_floats / (phase_.run * job_.depth * kernel_.cols);
     const Index blocks =
         std::max<Index>(1, ceil_div(phase_.segments, std::clamp<Index>(fit, 1, most)));
+    const Index weights = phase_.segments * phase_.run * job_.depth * job_.cols;
+    const Extents& from = job_.sources();
+    const bool by_lines =
+        weights / blocks <= 2 * block_floats &&
+        weights < job_.c.batch * from[0] * from[1] * from[2] * job_.source_channels;
+    const Index unit = by_lines ? std::max<Index>(1, phase_.line_tiles) : phase_.tiles;
     for (Index block = 0; block < blocks; ++block) {
       fill_segments(phase_.segments * block / blocks, phase_.segments * (block + 1) / blocks);
       first_ = block == 0;
       last_ = block + 1 == blocks;
       for (Index item = begin; item < end;) {
-        panel_ = item / phase_.tiles;
-        const Index tile = item % phase_.tiles;
-        const Index tiles = std::min(end - item, phase_.tiles - tile);
+        panel_ = item / unit % panels;
+        const Index tile = item / (unit * panels) * unit + item % unit;
+        const Index tiles = std::min(end - item, unit - item % unit);
         phase_.line_tiles > 0 ? run_lines(tile, tile + tiles) : run_pieces(tile, tile + tiles);
         item += tiles;
       }
