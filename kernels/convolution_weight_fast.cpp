@@ -18,7 +18,7 @@ namespace framefold {
 namespace {
 
 constexpr Index max_segments = 64;
-constexpr Index block_floats = Index{1} << 15;  // of the coarse side
+constexpr Index block_floats = Index{1} << 16;  // of the coarse side
 constexpr Index adding = 64;  // positions that cost as much as adding up one thread's weights
 
 struct Plan {
