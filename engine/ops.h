@@ -10,6 +10,7 @@
 #include "kernels/conv_transpose3d.h"
 #include "kernels/group_norm.h"
 #include "kernels/layer_norm.h"
+#include "kernels/lstm.h"
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/pixels.h"
@@ -40,6 +41,20 @@ Value linear(Graph& g, Value x, Value weight, Value bias = {},
 
 // Of qkv [B, N, 3 H d] and lengths [B] or Value{} for none: [B, N, H d].
 Value attention(Graph& g, Value qkv, const Attention& attention, Value lengths = {});
+
+// Recurrence over x [B, T, I]; state Value{} is zero. h [B, T, H], the last state [B, H].
+struct LstmWeights {
+  Value wx, wh, bias, peepholes = {};
+};
+struct LstmState {
+  Value h, c;
+};
+struct LstmSequence {
+  Value h;
+  LstmState last;
+};
+LstmSequence lstm(Graph& g, Value x, const LstmWeights& weights, LstmState start = {},
+                  Value lengths = {});
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);

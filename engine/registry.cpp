@@ -23,6 +23,7 @@ std::span<const OpInfo> registered_ops() {
       {"gaussian_kl", "divergence of diagonal Gaussians from the standard one"},
       {"group_norm", "group normalisation: each sample's groups of channels"},
       {"layer_norm", "layer normalisation over the last axis"},
+      {"lstm", "long short-term memory over a sequence, with or without peepholes"},
       {"matmul", "matrix product, batched or by a weight, with bias and activation"},
       {"max_pool3d", "maxima of windows in time and space"},
       {"mean_pool3d", "means of windows in time and space"},

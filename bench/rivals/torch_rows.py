@@ -79,6 +79,29 @@ def attention(which, batch, tokens, heads, depth):
     return best
 
 
+def lstm(hidden, which, batch=16, steps=20):
+    """Forward, or forward and backward with the input's gradient, at the best number of threads."""
+    layer = nn.LSTM(hidden, hidden, batch_first=True)
+    x = torch.randn(batch, steps, hidden, requires_grad=True)
+    dy = torch.randn(batch, steps, hidden)
+
+    def forward():
+        with torch.no_grad():
+            layer(x)
+
+    def both():
+        layer.zero_grad()
+        x.grad = None
+        layer(x)[0].backward(dy)
+
+    best = float("inf")
+    threads = torch.get_num_threads()
+    for count in sorted({1, threads}):
+        torch.set_num_threads(count)
+        best = min(best, median_seconds(forward if which == "forward" else both))
+    return best
+
+
 def dense_step():
     model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
     x = torch.rand(256, 784)
@@ -140,6 +163,9 @@ ATTENTIONS = {  # batch, tokens, heads, depth
 for name, shape in ATTENTIONS.items():
     for which in ("forward", "both"):
         ROWS[f"attention/{name}/{which}"] = lambda w=which, s=shape: attention(w, *s)
+for hidden in (512, 2048):
+    for which in ("forward", "both"):
+        ROWS[f"lstm/{hidden}/{which}"] = lambda w=which, h=hidden: lstm(h, w)
 for name, shape in PRODUCTS.items():
     ROWS[f"matmul/{name}"] = lambda s=shape: matmul(*s)
 for name, shape in CONVOLUTIONS.items():
