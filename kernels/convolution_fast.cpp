@@ -7,7 +7,7 @@
 //
 //   for each group and phase of the stride (coarse side: one), on each thread's share of tiles:
 //     for blocks of taps (their weights in the second-level cache)
-//       for panels of channels, for tiles of destinations: the tile
+//       for panels of channels and tiles of destinations, in either order: the tile
 #include <algorithm>
 #include <span>
 
