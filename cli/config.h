@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "io/augment.h"
+#include "io/mix.h"
 #include "models/model.h"
 
 namespace framefold {
@@ -26,6 +28,13 @@ struct RunConfig {
 struct DataConfig {
   std::string kind = "digits";
   std::string path;
+  std::string held_out_path;
+  std::string list_format;
+  std::string list_root;
+  std::string sampling = "dense";
+  Index step = 0;
+  Index test_clips = 1;
+  Index test_crops = 1;
   Index frames = 1;
   Index height = 28;
   Index width = 28;
@@ -40,6 +49,12 @@ struct DataConfig {
   Index seed = 0;
   Index workers = 1;
   Index prefetch = 2;
+};
+
+struct AugmentConfig {
+  std::string crop = "none";
+  Augmentation values;  // its crop apart
+  Mixing mixing;
 };
 
 struct TrainConfig {
@@ -78,6 +93,7 @@ struct TrainConfig {
 struct Config {
   RunConfig run;
   DataConfig data;
+  AugmentConfig augment;
   ModelOptions model;
   TrainConfig train;
 };

@@ -5,11 +5,65 @@
 #include "io/clip_files.h"
 #include "io/digits.h"
 #include "io/idx_pictures.h"
+#include "io/listed_videos.h"
 #include "io/moving_digits.h"
+#include "io/shards.h"
 
 namespace framefold {
+namespace {
 
-Split open_data(const DataConfig& data) {
+constexpr std::uint64_t mixing_stream = 0x6d6978;
+
+// A split of the videos, or what two sets of them say.
+Split sampled(const std::shared_ptr<const VideoSet>& train,
+              const std::shared_ptr<const VideoSet>& held_out, const Config& config) {
+  const DataConfig& data = config.data;
+  SampledClips options{.sampling = {.kind = sampling_kind(data.sampling),
+                                    .frames = data.frames,
+                                    .stride = data.stride,
+                                    .step = data.step,
+                                    .clips = data.test_clips},
+                       .height = data.height,
+                       .width = data.width,
+                       .channels = data.channels,
+                       .crops = data.test_crops,
+                       .augmentation = augmentation_of(config.augment)};
+  if (!held_out) return sampled_split(train, data.held_out, options);
+  Split parts;
+  parts.train = sampled_clips(train, {}, options);
+  options.training = false;
+  parts.held_out = sampled_clips(held_out, {}, options);
+  return parts;
+}
+
+Split open_list(const Config& config) {
+  const DataConfig& data = config.data;
+  std::vector<std::string> missing;
+  const auto videos = [&](const std::string& path) -> std::shared_ptr<const VideoSet> {
+    if (path.empty()) return nullptr;
+    VideoList list = read_list({.path = path,
+                                .format = data.list_format,
+                                .root = data.list_root,
+                                .skip_missing = data.skip_bad});
+    if (list.format == ListFormat::ssv2 && config.augment.values.flip > 0)
+      fail(ErrorCode::config, "augment.flip is ", config.augment.values.flip,
+           ", but left and right are meaning in ", path, " (ssv2); set it to 0");
+    missing.insert(missing.end(), list.missing.begin(), list.missing.end());
+    return listed_videos(std::move(list));
+  };
+  const auto train = videos(data.path);
+  Split parts = sampled(train, videos(data.held_out_path), config);
+  parts.skipped = std::move(missing);
+  return parts;
+}
+
+Split open_packed(const Config& config) {
+  const auto held_out =
+      config.data.held_out_path.empty() ? nullptr : open_shards(config.data.held_out_path);
+  return sampled(open_shards(config.data.path), held_out, config);
+}
+
+Split open_plain(const DataConfig& data) {
   const auto seed = static_cast<std::uint64_t>(data.seed);
   const auto digits = [&](Index count) {
     if (data.path.empty())
@@ -26,9 +80,6 @@ Split open_data(const DataConfig& data) {
                                          .clips = data.clips,
                                          .held_out = data.held_out,
                                          .seed = seed});
-  if (data.path.empty())
-    fail(ErrorCode::config, "data.path is empty, expected the folder or file of the ", data.kind,
-         "; give it with --set data.path=DIR");
   return clip_files(
       {.kind = data.kind == "videos" ? ClipFiles::Kind::videos : ClipFiles::Kind::pictures,
        .path = data.path,
@@ -38,6 +89,38 @@ Split open_data(const DataConfig& data) {
        .held_out = data.held_out,
        .skip_bad = data.skip_bad,
        .cache = static_cast<Bytes>(data.cache_mib) << 20});
+}
+
+}  // namespace
+
+Augmentation augmentation_of(const AugmentConfig& augment) {
+  Augmentation values = augment.values;
+  values.crop = crop_kind(augment.crop);
+  return values;
+}
+
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips) {
+  if (mixing.mixup <= 0 && mixing.cutmix <= 0) return;
+  const Random random{seed, stream_of(mixing_stream, static_cast<std::uint64_t>(step))};
+  mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, nullptr, 0);
+}
+
+Split open_data(const Config& config) {
+  const DataConfig& data = config.data;
+  const bool digits = data.kind == "digits" || data.kind == "moving-digits";
+  if (data.path.empty() && !digits)
+    fail(ErrorCode::config, "data.path is empty, expected the folder or file of the ", data.kind,
+         "; give it with --set data.path=DIR");
+  if (data.kind == "list") return open_list(config);
+  if (data.kind == "shards") return open_packed(config);
+  const Augmentation augmentation = augmentation_of(config.augment);
+  if (digits && augmentation.flip > 0)
+    fail(ErrorCode::config, "augment.flip is ", augmentation.flip,
+         ", but digits read the other way round are none; set it to 0");
+  Split parts = open_plain(data);
+  if (changes(augmentation) && parts.train)
+    parts.train = augmented(parts.train, augmentation, data.height, data.width);
+  return parts;
 }
 
 LoaderOptions loader_options(const Config& config) {

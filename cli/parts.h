@@ -11,10 +11,14 @@
 #include "engine/schedule.h"
 #include "io/dataset.h"
 #include "io/loader.h"
+#include "io/mix.h"
 
 namespace framefold {
 
-Split open_data(const DataConfig& data);
+Split open_data(const Config& config);  // training clips augmented
+Augmentation augmentation_of(const AugmentConfig& augment);
+// Mixes the clips of the batch of a step, where that is wanted.
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips);
 LoaderOptions loader_options(const Config& config);  // of training
 
 Stream stream_of(const TrainConfig& train);
@@ -37,12 +41,14 @@ std::vector<Index> evaluation_batches(Index batch, Index clips);
 // A loader as the training loop sees it.
 class LoaderSource final : public BatchSource {
  public:
-  LoaderSource(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
-      : loader_(std::move(dataset), options) {}
+  LoaderSource(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options,
+               const Mixing& mixing = {})
+      : loader_(std::move(dataset), options), seed_(options.seed), mixing_(mixing) {}
 
   void seek(Index batch) override { loader_.seek(batch); }
   Batch next(std::span<const Tensor> inputs) override {
     batch_ = loader_.next(inputs.front());
+    mix_batch(mixing_, seed_, batch_.step, inputs.front());
     return {.epoch = batch_.epoch, .samples = batch_.count};
   }
   std::vector<std::string> names() const override { return loader_.names(batch_); }
@@ -51,6 +57,8 @@ class LoaderSource final : public BatchSource {
 
  private:
   Loader loader_;
+  std::uint64_t seed_;
+  Mixing mixing_;
   framefold::Batch batch_;
 };
 

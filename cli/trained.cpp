@@ -43,15 +43,16 @@ Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arg
       fail(ErrorCode::config, run.path().string(),
            " holds nothing out (data.held_out is 0); give clips with --data");
   } else {
-    DataConfig other = config.data;
-    other.path = arguments.data;
-    other.held_out = 1;
+    Config other = config;
+    other.data.path = arguments.data;
+    other.data.held_out_path.clear();
+    other.data.held_out = 1;
     clips = open_data(other).held_out;
   }
 }
 
 const Split& Trained::data() {
-  if (!data_) data_ = open_data(config.data);
+  if (!data_) data_ = open_data(config);
   return *data_;
 }
 

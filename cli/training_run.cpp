@@ -43,7 +43,7 @@ double process_age_ms() {
 }
 
 TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
-    : directory_(std::move(directory)), config_(config), data_(open_data(config.data)) {
+    : directory_(std::move(directory)), config_(config), data_(open_data(config)) {
   if (!data_.train)
     fail(ErrorCode::config, "data.held_out is ", config_.data.held_out,
          ", which leaves no clip to train on; make it smaller");
@@ -58,7 +58,8 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   executor_ = std::make_unique<Executor>(compiled_.plan, *parameters_);
   executor_->profile(true);
   optimizer_ = std::make_unique<Optimizer>(*parameters_, optimizer_options(train), stream);
-  source_ = std::make_unique<LoaderSource>(data_.train, loader_options(config_));
+  source_ =
+      std::make_unique<LoaderSource>(data_.train, loader_options(config_), config_.augment.mixing);
   checkpoints_ =
       std::make_unique<Checkpoints>(directory_.checkpoints(), static_cast<int>(train.keep));
 

@@ -1,0 +1,20 @@
+// The videos of a list (io/lists.h), decoded by FFmpeg's libav when they are opened.
+//
+// A video of pictures takes its size from the first; pictures of other sizes are cut and resized
+// like it, in proportion. A tar's member is read into memory first. Arrays are grey; where clips
+// have three channels they are repeated.
+//
+// Nothing is opened before it is asked for; damage is an Error of the video's open() or read().
+#pragma once
+
+#include <memory>
+
+#include "io/codecs.h"
+#include "io/lists.h"
+#include "io/video_set.h"
+
+namespace framefold {
+
+std::shared_ptr<const VideoSet> listed_videos(VideoList list, const CodecLimits& limits = {});
+
+}  // namespace framefold
