@@ -4,7 +4,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <string>
+#include <algorithm>
 
 #include "bench/bench.h"
 #include "engine/memory.h"
