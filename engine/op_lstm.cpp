@@ -101,8 +101,8 @@ class LstmOp final : public Op {
   static const TensorType* find(const Types& types, int input) {
     return input < 0 ? nullptr : &types[static_cast<std::size_t>(input)];
   }
-  static Tensor at(std::span<const Tensor> tensors, int input, int further = 0) {
-    return input < 0 ? Tensor{} : tensors[static_cast<std::size_t>(input + further)];
+  static Tensor at(std::span<const Tensor> tensors, int input, std::size_t further = 0) {
+    return input < 0 ? Tensor{} : tensors[static_cast<std::size_t>(input) + further];
   }
   LstmInputs inputs(const Run& run) const {
     return {.x = run.in[0],
