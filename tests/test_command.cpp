@@ -292,6 +292,44 @@ TEST_F(Command, MeasuresOtherData) {
   EXPECT_LT(pca["mse"].get<double>(), 1e-9);
 }
 
+// An array of numpy as a list of videos: it needs no codecs.
+TEST_F(Command, PacksAListAndTrainsOnIt) {
+  std::string array("\x93NUMPY\x01\x00\x76\x00", 10);
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 6, 8, 8), }";
+  header.resize(0x76, ' ');
+  array += header;
+  for (int i = 0; i < 24; ++i) array += std::string(64, static_cast<char>(10 * i));
+  write_file(directory / "a.npy", array);
+  const auto pack = [&] {
+    return run({"data", "pack", "a.npy", "--out", "packed", "--height", "8", "--width", "8",
+                "--channels", "1", "--json"})
+        .json();
+  };
+  const Json packed = pack();
+  EXPECT_EQ(packed["videos"], 6);
+  EXPECT_EQ(packed["bytes"], 24 * 64);
+  EXPECT_EQ(packed["kept"], 0);
+  EXPECT_EQ(pack()["kept"], 1);
+  write_file(directory / "shards.toml",
+             "[data]\nkind = 'shards'\npath = 'packed'\nframes = 3\nheight = 8\nwidth = 8\n"
+             "held_out = 0.3\n[augment]\ngaussian = 0.1\nmixup = 0.8\n[model]\nwidths = [4]\n"
+             "[train]\nbatch = 2\nsteps = 3\nthreads = 1\nevaluate_every = 3\n");
+  EXPECT_EQ(run({"train", "shards.toml"}).code, exit_done);
+  const Json shown = run({"data", "show", "shards.toml", "--out", "sheet.webp", "--json"}).json();
+  EXPECT_EQ(shown["train"], 4);
+  EXPECT_EQ(shown["held_out"], 2);
+  EXPECT_TRUE(has("sheet.webp"));
+  EXPECT_EQ(run({"data", "show", "shards.toml", "--augment", "rotate", "--out", "turned.png"}).code,
+            exit_done);
+  EXPECT_TRUE(has("turned.png"));
+  const Result unknown = run({"data", "show", "shards.toml", "--augment", "x"});
+  EXPECT_EQ(unknown.code, exit_usage);
+  EXPECT_NE(unknown.err.find("expected one of multi-scale"), std::string::npos) << unknown.err;
+  const Result flipped = run({"data", "show", "digits-dense", "--set", "augment.flip=0.5"});
+  EXPECT_EQ(flipped.code, exit_usage);
+  EXPECT_NE(flipped.err.find("augment.flip is 0.5"), std::string::npos) << flipped.err;
+}
+
 TEST_F(Command, StopsAtNumbersThatAreNotFinite) {
   const Result result = train({"--set", "train.learning_rate=1e30", "--set", "train.steps=50"});
   EXPECT_EQ(result.code, exit_numeric);
