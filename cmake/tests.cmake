@@ -1,8 +1,27 @@
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
-file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp)
-add_executable(framefold-tests ${test_sources})
+# The CUDA kernels, compiled for the host: the tests' runtime executes them thread by thread. Its
+# race checker hears of every access through the thread sanitizer's hooks.
+file(GLOB kernel_sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+  ${PROJECT_SOURCE_DIR}/kernels/*.cu ${PROJECT_SOURCE_DIR}/tests/simt/*.cu)
+set(host_kernel_sources "")
+foreach(source IN LISTS kernel_sources)  # CMake would take a .cu for nvcc's
+  string(REGEX REPLACE "\\.cu$" ".cpp" wrapper ${PROJECT_BINARY_DIR}/host/${source})
+  file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n")
+  list(APPEND host_kernel_sources ${wrapper})
+endforeach()
+add_library(framefold_host_kernels_options INTERFACE)
+target_include_directories(framefold_host_kernels_options INTERFACE ${PROJECT_SOURCE_DIR}/tests)
+target_compile_options(framefold_host_kernels_options INTERFACE
+  -Wno-unknown-pragmas -fno-strict-aliasing $<$<NOT:$<BOOL:${FRAMEFOLD_SANITIZE}>>:-fsanitize=thread>)
+target_link_libraries(framefold_host_kernels_options INTERFACE framefold_options)
+add_library(framefold_host_kernels OBJECT ${host_kernel_sources})
+target_link_libraries(framefold_host_kernels PRIVATE framefold_host_kernels_options)
+
+file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp
+  ${PROJECT_SOURCE_DIR}/tests/simt/*.cpp)
+add_executable(framefold-tests ${test_sources} $<TARGET_OBJECTS:framefold_host_kernels>)
 target_link_libraries(framefold-tests PRIVATE
   framefold_cli framefold_models framefold_engine framefold_io framefold_kernels GTest::gtest)
 # For one file only: elsewhere the folder's name would keep checkouts from sharing a compiler cache.

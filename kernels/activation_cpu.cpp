@@ -1,9 +1,11 @@
 #include "kernels/activation_formula.h"
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 
 namespace framefold {
 
 void activation_forward(const Stream& stream, Activation activation, Tensor y, View x) {
+  if (on_device(stream)) return device<&activation_forward>(stream, activation, y, x);
   if (fast::activation_forward(stream, activation, y, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -15,6 +17,7 @@ void activation_forward(const Stream& stream, Activation activation, Tensor y, V
 }
 
 void activation_dgrad(const Stream& stream, Activation activation, Tensor dx, View dy, View from) {
+  if (on_device(stream)) return device<&activation_dgrad>(stream, activation, dx, dy, from);
   if (fast::activation_dgrad(stream, activation, dx, dy, from)) return;
   for_float(dy.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;

@@ -1,4 +1,5 @@
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 
 namespace framefold {
@@ -31,6 +32,8 @@ void expect_fusible(std::string_view op, Activation activation) {
 void epilogue_backward(const Stream& stream, Activation activation, Tensor dz, Tensor dbias,
                        Workspace workspace, View dy, View y) {
   expect_fusible("epilogue", activation);
+  if (on_device(stream))
+    return device<&epilogue_backward>(stream, activation, dz, dbias, workspace, dy, y);
   if (fast::epilogue_backward(stream, activation, dz, dbias, workspace, dy, y)) return;
   for_float(dy.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 #include "kernels/simd.h"
 
@@ -20,6 +21,7 @@ FRAMEFOLD_SIMD void add(float* sum, const float* x, Index count) {
 }  // namespace
 
 Bytes epilogue_backward_workspace(const Stream& stream, const TensorType& y) {
+  if (on_device(stream)) return device<&epilogue_backward_workspace>(stream, y);
   if (y.dtype != DType::f32) return 0;
   return Workspace::padded(static_cast<Bytes>(2 * stream.threads * line_width(y.shape[-1])) *
                            sizeof(float));

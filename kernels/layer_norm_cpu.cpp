@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/layer_norm.h"
 
 namespace framefold {
@@ -79,6 +80,8 @@ void wgrad(Extent extent, Accumulator<T>* dgamma, Accumulator<T>* dbeta, const T
 
 void layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor mean, Tensor rstd,
                         View x, View gamma, View beta) {
+  if (on_device(stream))
+    return device<&layer_norm_forward>(stream, norm, y, mean, rstd, x, gamma, beta);
   if (fast::layer_norm_forward(stream, norm, y, mean, rstd, x, gamma, beta)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -89,6 +92,7 @@ void layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor m
 
 void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mean, View rstd,
                       View gamma) {
+  if (on_device(stream)) return device<&layer_norm_dgrad>(stream, dx, dy, x, mean, rstd, gamma);
   if (fast::layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -99,6 +103,8 @@ void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mea
 
 void layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace,
                       View dy, View x, View mean, View rstd) {
+  if (on_device(stream))
+    return device<&layer_norm_wgrad>(stream, dgamma, dbeta, workspace, dy, x, mean, rstd);
   if (fast::layer_norm_wgrad(stream, dgamma, dbeta, workspace, dy, x, mean, rstd)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;

@@ -1,6 +1,7 @@
 // Rows stay in the first-level cache between the passes, so memory is read and written once.
 #include <cmath>
 
+#include "kernels/device.h"
 #include "kernels/layer_norm.h"
 #include "kernels/partial_sums.h"
 #include "kernels/simd.h"
@@ -93,6 +94,7 @@ bool fast::layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, Vi
 }
 
 Bytes layer_norm_wgrad_workspace(const Stream& stream, const TensorType& x) {
+  if (on_device(stream)) return device<&layer_norm_wgrad_workspace>(stream, x);
   return partial_sums_workspace<float>(stream, 2 * x.shape[-1]);
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 #include "kernels/matmul.h"
 
@@ -108,6 +109,7 @@ Bytes vendor::product_workspace(const Stream&, const Product&, DType, DType, DTy
 
 void product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias) {
+  if (on_device(stream)) return device<&product>(stream, shape, c, workspace, a, b, bias);
   if (vendor::product(stream, shape, c, workspace, a, b, bias)) return;
   if (fast::product(stream, shape, c, workspace, a, b, bias)) return;
   for_float(c.dtype, [&]<class TC>(TC) {
@@ -124,6 +126,7 @@ void product(const Stream& stream, const Product& shape, Tensor c, Workspace wor
 }
 
 Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DType a, DType b) {
+  if (on_device(stream)) return device<&product_workspace>(stream, shape, c, a, b);
   return std::max(vendor::product_workspace(stream, shape, c, a, b),
                   fast::product_workspace(stream, shape, c, a, b));
 }

@@ -11,6 +11,8 @@
 #include <numeric>
 #include <set>
 
+#include "tests/simt/runtime.h"
+
 namespace framefold::test {
 
 std::vector<OpCases*>& op_case_tables() {
@@ -31,19 +33,31 @@ namespace {
 
 constexpr std::uint64_t seed = 20170612;
 
+// Where a run's tensors stand. Device memory is the host runtime's, which checks every access.
+struct Home {
+  Device device;
+  Bytes skew = 0;  // bytes by which tensors miss the alignment that fast kernels want
+};
+
 // Memory of exactly the wanted size (the address checker sees one byte too many), followed by
 // guard bytes that the checks look at in every build.
 class Block {
  public:
-  explicit Block(Bytes bytes)
-      : bytes_(bytes),
-        data_(static_cast<std::byte*>(std::aligned_alloc(64, Workspace::padded(bytes + guard)))) {
-    std::memset(data_.get() + bytes_, 0x5A, guard);
+  Block(const Home& home, Bytes bytes) {
+    if (home.device.kind == Device::Kind::cuda) {
+      device_ = std::make_unique<simt::DeviceMemory>(bytes + home.skew);
+      data_ = static_cast<std::byte*>(device_->data) + home.skew;
+      return;
+    }
+    host_.reset(static_cast<std::byte*>(std::aligned_alloc(64, Workspace::padded(bytes + guard))));
+    data_ = host_.get();
+    guarded_ = data_ + bytes;
+    std::memset(guarded_, 0x5A, guard);
   }
-  void* data() const { return data_.get(); }
+  void* data() const { return data_; }
   bool intact() const {
-    return std::all_of(data_.get() + bytes_, data_.get() + bytes_ + guard,
-                       [](std::byte b) { return b == std::byte{0x5A}; });
+    return !guarded_ || std::all_of(guarded_, guarded_ + guard,
+                                    [](std::byte b) { return b == std::byte{0x5A}; });
   }
 
  private:
@@ -51,8 +65,10 @@ class Block {
   struct Free {
     void operator()(std::byte* p) const { std::free(p); }
   };
-  Bytes bytes_;
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<simt::DeviceMemory> device_;
+  std::unique_ptr<std::byte, Free> host_;
+  std::byte* data_ = nullptr;
+  std::byte* guarded_ = nullptr;
 };
 
 double get(View view, Index i) {
@@ -98,9 +114,11 @@ void poison(Tensor tensor) {
 // Tensors that own their memory, full of NaN.
 class Tensors {
  public:
-  explicit Tensors(const Types& types) {
+  Tensors(Home home, const Types& types) {
+    const bool skewed = home.skew > 0;
     for (const TensorType& type : types) {
-      blocks_.emplace_back(type.bytes());
+      if (skewed) home.skew = size_of(type.dtype);
+      blocks_.emplace_back(home, type.bytes());
       tensors_.push_back({blocks_.back().data(), type.dtype, type.shape});
       poison(tensors_.back());
     }
@@ -132,6 +150,7 @@ struct Setting {
   int only = -1;          // the one input whose gradient is wanted; -1: all
   bool in_place = false;  // use in_place and gradient_in_place where declared
   bool backward = true;
+  Home home = {};
 };
 
 // One case's operation with its operands' values.
@@ -198,22 +217,23 @@ class Subject {
   }
 
   Result run(const Setting& setting) const {
-    Stream stream{.device = {}, .threads = setting.threads, .path = setting.path};
+    Stream stream{.device = setting.home.device, .threads = setting.threads, .path = setting.path};
+    const Home space{setting.home.device};
     const Types in_types = types_in(setting.type);
     const Types out_types = op_->infer(in_types);
     const Needs needs = op_->needs(stream, in_types, out_types);
     const bool view = needs.alias_of >= 0;
     const auto root = static_cast<std::size_t>(std::max(needs.alias_of, 0));
-    const Tensors in(in_types);
-    const Tensors own_out(out_types);
-    const Tensors saved(needs.saved);
+    const Tensors in(setting.home, in_types);
+    const Tensors own_out(setting.home, out_types);
+    const Tensors saved(setting.home, needs.saved);
     for (std::size_t i = 0; i < in.size(); ++i) write(in[i], values_[i]);
 
     std::vector<Tensor> out = own_out.all();
     const bool shared = view || (setting.in_place && needs.in_place);
     if (shared) out[0].data = in[root].data;
 
-    const Block forward_space(needs.forward_workspace);
+    const Block forward_space(space, needs.forward_workspace);
     const Random random{seed, stream_of(5)};
     Run forward{stream,
                 in.all(),
@@ -244,9 +264,9 @@ class Subject {
       if (!needs.reads_outputs.has(static_cast<int>(o)) && !(shared && o == 0 && keeps_shared))
         poison(out[o]);
 
-    const Tensors dout(out_types);
+    const Tensors dout(setting.home, out_types);
     for (std::size_t o = 0; o < dout.size(); ++o) write(dout[o], cotangents_[o]);
-    const Tensors own_din(in_types);
+    const Tensors own_din(setting.home, in_types);
     std::vector<Tensor> din = own_din.all();
     // An operation's parameters are wanted all or none.
     const bool parameters = setting.only < 0 || needs.accumulates.has(setting.only);
@@ -262,7 +282,7 @@ class Subject {
     if (view) {
       write(din[root], numbers(dout[0]));
     } else {
-      const Block backward_space(needs.backward_workspace);
+      const Block backward_space(space, needs.backward_workspace);
       Run backward{stream,
                    in.all(),
                    out,
@@ -438,14 +458,14 @@ void check_parity(const OpCase& value) {
 
 // Against the double reference on unrounded operands, a run in bf16 may err at most reduced_factor
 // times as much as double arithmetic between rounded operands and rounded results.
-void check_reduced(const OpCase& value) {
+void check_reduced(const OpCase& value, const Setting& setting) {
   if (!value.bf16) return;
   const Subject exact(value);
   const Result truth = exact.run({});
   Subject rounded(value);
   rounded.round_to(DType::bf16);
   const Result naive = rounded.run({});
-  const Result given = rounded.run({.type = DType::bf16, .path = Path::automatic, .threads = 2});
+  const Result given = rounded.run(setting);
   const Types in = exact.types_in(DType::bf16);
   const Types out = exact.op().infer(in);
   const auto check = [&](const Numbers& got, Numbers plain, const Numbers& exactly, DType type,
@@ -460,6 +480,40 @@ void check_reduced(const OpCase& value) {
     check(given.out[o], naive.out[o], truth.out[o], out[o].dtype, text("output ", o));
   for (std::size_t i = 0; i < truth.din.size(); ++i)
     check(given.din[i], naive.din[i], truth.din[i], in[i].dtype, text("gradient of input ", i));
+}
+
+void check_reduced(const OpCase& value) {
+  check_reduced(value, {.type = DType::bf16, .path = Path::automatic, .threads = 2});
+}
+
+// The CUDA kernels, executed on the host, against the double reference: in several orders of their
+// threads, which must not matter, on aligned and on skewed memory.
+void check_device(const OpCase& value) {
+  Subject subject(value);
+  subject.round_to(DType::f32);
+  const Result expected = subject.run({});
+  const auto setting = [](DType type, Bytes skew) {
+    return Setting{
+        .type = type, .path = Path::automatic, .home = {.device = Device::cuda(0), .skew = skew}};
+  };
+  Result first;
+  for (const std::uint64_t schedule : {0, 1, 2}) {
+    simt::set_schedule(schedule);
+    const Result given = subject.run(setting(DType::f32, 0));
+    compare_all(given, expected, value.parity_tolerance, text("schedule ", schedule));
+    if (schedule == 0)
+      first = given;
+    else
+      compare_all(given, first, 0, text("schedule ", schedule, " against schedule 0"));
+    if (testing::Test::HasFailure()) return;
+  }
+  Setting in_place = setting(DType::f32, 0);
+  in_place.in_place = true;
+  if (subject.needs().in_place || subject.needs().gradient_in_place)
+    compare_all(subject.run(in_place), first, 0, "in place");
+  compare_all(subject.run(setting(DType::f32, 1)), expected, value.parity_tolerance, "skewed");
+  check_reduced(value, setting(DType::bf16, 0));
+  check_reduced(value, setting(DType::bf16, 1));
 }
 
 class ModeTest : public testing::Test {
@@ -490,6 +544,7 @@ void register_op_tests() {
     add("OpGradient", table, check_gradient);
     add("OpParity", table, check_parity);
     add("OpReduced", table, check_reduced);
+    add("OpDevice", table, check_device);
   }
 }
 

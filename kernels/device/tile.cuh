@@ -1,0 +1,189 @@
+// Products through shared memory: c(g, i, j) = sum over k of a(g, i, k) b(g, j, k), where a, b and c
+// are functions of their indices, so that matrices and convolutions are one kernel. f32 throughout.
+// A block makes 64 x 64 results, a thread 4 x 4; the tiles of the next 16 k are read while those
+// before are multiplied. Plain: for tensor cores see the vendor path.
+//
+// An operand names  static/bool k_fast   whether neighbours in k are neighbours in memory
+//                   row(g, i), step(k)   what is worth keeping of an index
+//                   at(row, step)        the value; only indices in range are asked for
+#pragma once
+
+#include "kernels/device/pack.cuh"
+
+namespace framefold::gpu {
+
+struct ProductExtent {
+  Index batch, m, n, k;
+};
+
+constexpr int tile_side = 64;
+constexpr int tile_depth = 16;
+constexpr int tile_threads = 256;
+constexpr int tile_loads = tile_side * tile_depth / tile_threads;  // of a thread, of each operand
+
+using TilePack = Pack<float, 4>;
+
+// One operand's tile on its way from memory: fetched into registers, then put to shared memory.
+template <class Operand>
+class TileFetch {
+ public:
+  __device__ __forceinline__ TileFetch(const Operand& operand, Index g, Index first, Index count)
+      : operand_(operand) {
+#pragma unroll
+    for (int load = 0; load < tile_loads; ++load) {
+      inside_[load] = first + side(load) < count;
+      if (inside_[load]) row_[load] = operand.row(g, first + side(load));
+    }
+  }
+
+  __device__ __forceinline__ void fetch(Index first_k, Index end_k) {
+#pragma unroll
+    for (int load = 0; load < tile_loads; ++load) {
+      const Index k = first_k + depth(load);
+      value_[load] = inside_[load] && k < end_k ? operand_.at(row_[load], operand_.step(k)) : 0.0F;
+    }
+  }
+
+  __device__ __forceinline__ void put(TilePack (&tile)[tile_depth][tile_side / 4 + 1]) const {
+#pragma unroll
+    for (int load = 0; load < tile_loads; ++load)
+      tile[depth(load)][side(load) / 4].at[side(load) % 4] = value_[load];
+  }
+
+ private:
+  __device__ __forceinline__ int side(int load) const {
+    const int thread = static_cast<int>(threadIdx.x);
+    return operand_.k_fast ? thread / tile_depth + load * (tile_threads / tile_depth)
+                           : thread % tile_side;
+  }
+  __device__ __forceinline__ int depth(int load) const {
+    const int thread = static_cast<int>(threadIdx.x);
+    return operand_.k_fast ? thread % tile_depth
+                           : thread / tile_side + load * (tile_threads / tile_side);
+  }
+
+  const Operand& operand_;
+  decltype(std::declval<const Operand&>().row(0, 0)) row_[tile_loads];
+  bool inside_[tile_loads];
+  float value_[tile_loads];
+};
+
+// store(part, g, i, j, sum): the sum over the k of one part.
+template <class A, class B, class Store>
+__global__ void __launch_bounds__(tile_threads)
+    multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles) {
+  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  const Index g = blockIdx.x / row_tiles;
+  const Index first_i = blockIdx.x % row_tiles * tile_side;
+  const Index first_j = static_cast<Index>(blockIdx.y) * tile_side;
+  const Index begin_k = extent.k * blockIdx.z / gridDim.z;
+  const Index end_k = extent.k * (blockIdx.z + 1) / gridDim.z;
+  const int ti = static_cast<int>(threadIdx.x) / (tile_side / 4);
+  const int tj = static_cast<int>(threadIdx.x) % (tile_side / 4);
+
+  TileFetch<A> from_a(a, g, first_i, extent.m);
+  TileFetch<B> from_b(b, g, first_j, extent.n);
+  from_a.fetch(begin_k, end_k);
+  from_b.fetch(begin_k, end_k);
+  from_a.put(a_tile[0]);
+  from_b.put(b_tile[0]);
+  __syncthreads();
+
+  float sum[4][4] = {};
+  int current = 0;
+  for (Index k = begin_k; k < end_k; k += tile_depth) {
+    const bool more = k + tile_depth < end_k;
+    if (more) {
+      from_a.fetch(k + tile_depth, end_k);
+      from_b.fetch(k + tile_depth, end_k);
+    }
+#pragma unroll
+    for (int d = 0; d < tile_depth; ++d) {
+      const TilePack pa = a_tile[current][d][ti];
+      const TilePack pb = b_tile[current][d][tj];
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+#pragma unroll
+        for (int j = 0; j < 4; ++j) sum[i][j] += pa.at[i] * pb.at[j];
+    }
+    if (more) {
+      from_a.put(a_tile[1 - current]);
+      from_b.put(b_tile[1 - current]);
+    }
+    __syncthreads();
+    current = 1 - current;
+  }
+
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const Index row = first_i + ti * 4 + i;
+      const Index column = first_j + tj * 4 + j;
+      if (row < extent.m && column < extent.n) store(blockIdx.z, g, row, column, sum[i][j]);
+    }
+}
+
+// Keeps the sums of every part.
+struct StoreParts {
+  float* sums;  // [parts, batch, m, n]
+  ProductExtent extent;
+
+  __device__ __forceinline__ void operator()(unsigned part, Index g, Index i, Index j,
+                                             float sum) const {
+    sums[((part * extent.batch + g) * extent.m + i) * extent.n + j] = sum;
+  }
+};
+
+// Adds the parts in their order.
+template <class Store>
+__global__ void __launch_bounds__(tile_threads)
+    join_parts(Store store, ProductExtent extent, int parts, const float* sums) {
+  const Index size = extent.batch * extent.m * extent.n;
+  const Index at = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (at >= size) return;
+  float sum = 0;
+  for (int part = 0; part < parts; ++part) sum += sums[part * size + at];
+  store(0U, at / (extent.m * extent.n), at / extent.n % extent.m, at % extent.n, sum);
+}
+
+// How many blocks share the sums of a product with few results and many terms, as weight gradients
+// are: the same for every device.
+inline int product_parts(const ProductExtent& extent) {
+  constexpr Index blocks_wanted = 256;
+  constexpr Index shortest = 256;  // terms of a part
+  const Index tiles =
+      extent.batch * divide_up(extent.m, tile_side) * divide_up(extent.n, tile_side);
+  const Index most = extent.k / shortest;
+  const Index wanted = tiles == 0 ? 1 : blocks_wanted / tiles;
+  return static_cast<int>(std::max<Index>(1, std::min(wanted, most)));
+}
+
+inline Bytes tiled_product_workspace(const ProductExtent& extent) {
+  const int parts = product_parts(extent);
+  if (parts == 1) return 0;
+  return Workspace::padded(static_cast<Bytes>(parts * extent.batch * extent.m * extent.n) *
+                           sizeof(float));
+}
+
+template <class A, class B, class Store>
+void tiled_product(const Stream& stream, A a, B b, Store store, const ProductExtent& extent,
+                   Workspace workspace) {
+  const Index size = extent.batch * extent.m * extent.n;
+  if (size == 0) return;
+  const Index row_tiles = divide_up(extent.m, tile_side);
+  const auto parts = static_cast<unsigned>(product_parts(extent));
+  const Grid grid{{blocks_of(extent.batch * row_tiles),
+                   static_cast<unsigned>(divide_up(extent.n, tile_side)), parts},
+                  {tile_threads}};
+  if (parts == 1)
+    return launch<&multiply_tiles<A, B, Store>>(stream, grid, a, b, store, extent, row_tiles);
+  auto* sums = workspace.take<float>(static_cast<Index>(parts) * size);
+  launch<&multiply_tiles<A, B, StoreParts>>(stream, grid, a, b, StoreParts{sums, extent}, extent,
+                                            row_tiles);
+  launch<&join_parts<Store>>(stream, {{blocks_of(divide_up(size, tile_threads))}, {tile_threads}},
+                             store, extent, static_cast<int>(parts), sums);
+}
+
+}  // namespace framefold::gpu

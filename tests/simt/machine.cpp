@@ -1,0 +1,348 @@
+#include "tests/simt/machine.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <random>
+
+#include "tests/simt/fiber.h"
+
+uint3 threadIdx;
+uint3 blockIdx;
+dim3 blockDim;
+dim3 gridDim;
+
+namespace simt {
+
+Clock current_clock;
+
+namespace {
+
+constexpr std::size_t stack_bytes = (SIMT_ASAN ? 256 : 64) * 1024;
+constexpr std::size_t page = 4096;
+
+struct Thread {
+  Fiber* fiber = nullptr;  // null before its first run
+  uint3 index;
+  std::string_view operation;  // what it waits in; empty: it can run
+  int line = 0;
+  void* argument = nullptr;
+  bool done = false;
+};
+
+enum class Schedule { in_order, one_warp, any };
+
+struct Machine {
+  std::vector<Thread> threads;
+  std::array<std::uint32_t, lanes_of_warp> ready{};  // by warp, a bit a lane
+  int count = 0;
+  int alive = 0;
+  int current = -1;
+  int arrived = 0;  // at the barrier
+  const char* barrier_file = nullptr;
+  int barrier_line = 0;
+  std::array<std::uint32_t, lanes_of_warp> in_collective{};  // by warp, the lanes that wait
+  std::array<bool, lanes_of_warp> left{};                    // by warp, whether a lane is done
+
+  Fiber main;
+  std::vector<Fiber> fibers;
+  std::vector<Fiber*> free_fibers;
+  const std::function<void()>* body = nullptr;
+  std::string error;
+  std::string_view kernel;
+};
+
+Machine machine;
+std::uint64_t seed = 0;
+std::mt19937_64 random_bits;
+Schedule schedule = Schedule::in_order;
+
+int random_below(int bound) {
+  return static_cast<int>(random_bits() % static_cast<std::uint64_t>(bound));
+}
+
+void make_ready(int thread) {
+  machine.threads[static_cast<std::size_t>(thread)].operation = {};
+  machine.ready[static_cast<std::size_t>(thread / lanes_of_warp)] |= 1U << thread % lanes_of_warp;
+}
+
+int warps() { return (machine.count + lanes_of_warp - 1) / lanes_of_warp; }
+
+int random_bit(std::uint32_t bits) {
+  for (int skip = random_below(std::popcount(bits)); skip > 0; --skip) bits &= bits - 1;
+  return std::countr_zero(bits);
+}
+
+// The next thread to run, or -1 where none can.
+int pick() {
+  const int own = std::max(machine.current, 0) / lanes_of_warp;
+  int warp = own;
+  if (schedule == Schedule::any || machine.ready[static_cast<std::size_t>(own)] == 0) {
+    const int first = schedule == Schedule::in_order ? own : random_below(warps());
+    int tried = 0;
+    for (warp = first; machine.ready[static_cast<std::size_t>(warp)] == 0; ++tried) {
+      if (tried == warps()) return -1;
+      warp = (warp + 1) % warps();
+    }
+  }
+  std::uint32_t& ready = machine.ready[static_cast<std::size_t>(warp)];
+  const int lane = schedule == Schedule::in_order ? std::countr_zero(ready) : random_bit(ready);
+  ready &= ~(1U << lane);
+  return warp * lanes_of_warp + lane;
+}
+
+Fiber* new_fiber() {
+  if (machine.fibers.empty()) {
+    machine.fibers.resize(most_threads);
+    void* stacks = mmap(nullptr, stack_bytes * most_threads, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stacks == MAP_FAILED) throw Error("no memory for the stacks of a block's threads");
+    for (std::size_t i = 0; i < most_threads; ++i) {
+      char* lowest = static_cast<char*>(stacks) + i * stack_bytes;
+      mprotect(lowest, page, PROT_NONE);
+      machine.fibers[i].stack = lowest + page;
+      // Different tops: equal ones would put every hot frame into the same sets of the cache.
+      machine.fibers[i].bytes = stack_bytes - page - i * 5 % 61 * 64;
+      machine.free_fibers.push_back(&machine.fibers[i]);
+    }
+  }
+  Fiber* fiber = machine.free_fibers.back();
+  machine.free_fibers.pop_back();
+  fiber->begun = false;
+#if SIMT_ASAN
+  fiber->fake_stack = nullptr;
+  __asan_unpoison_memory_region(fiber->stack, fiber->bytes);
+#endif
+  return fiber;
+}
+
+Thread& current() { return machine.threads[static_cast<std::size_t>(machine.current)]; }
+
+void thread_main();
+
+// Runs `next` on; comes back when the thread that called is picked again.
+void run(int next) {
+  if (next == machine.current) return;
+  Fiber& from = *current().fiber;
+  machine.current = next;
+  threadIdx = current().index;
+  if (!current().fiber) current().fiber = new_fiber();
+  switch_fiber(from, *current().fiber, thread_main, false);
+}
+
+void leave_block() {
+  Fiber& from = *current().fiber;
+  machine.current = -1;
+  switch_fiber(from, machine.main, thread_main, true);
+}
+
+std::string where_all_wait() {
+  std::map<std::string, int> waiting;
+  for (const Thread& thread : machine.threads)
+    if (!thread.done)
+      ++waiting[std::string(thread.operation) + " at line " + std::to_string(thread.line)];
+  std::string line = "deadlock:";
+  for (const auto& [what, threads] : waiting)
+    line += " " + std::to_string(threads) + " threads wait in " + what + ",";
+  return line + " " + std::to_string(machine.count - machine.alive) + " have left";
+}
+
+void wait(std::string_view operation, int line) {
+  current().operation = operation;
+  current().line = line;
+  const int next = pick();
+  if (next < 0) violation(where_all_wait());
+  run(next);
+}
+
+// After others became ready: in a random schedule one of them may go first.
+void maybe_wait() {
+  if (schedule == Schedule::in_order) return;
+  make_ready(machine.current);
+  run(pick());
+}
+
+// A stack that one thread has left serves the next that begins.
+void thread_main() {
+  fiber_entered(*current().fiber);
+  for (;;) {
+    (*machine.body)();
+    current().done = true;
+    --machine.alive;
+    machine.left[static_cast<std::size_t>(position().warp)] = true;
+    if (machine.arrived > 0)
+      violation("a thread leaves while others wait in __syncthreads at line " +
+                std::to_string(machine.barrier_line));
+    if (machine.in_collective[static_cast<std::size_t>(position().warp)] != 0)
+      violation("a lane leaves while others of its warp wait for it");
+    Fiber* own = current().fiber;
+    const int next = machine.alive == 0 ? -1 : pick();
+    if (machine.alive > 0 && next < 0) violation(where_all_wait());
+    if (next < 0) leave_block();
+    if (machine.threads[static_cast<std::size_t>(next)].fiber) {
+      machine.free_fibers.push_back(own);
+      machine.current = next;
+      threadIdx = current().index;
+      switch_fiber(*own, *current().fiber, thread_main, true);
+    }
+    machine.current = next;
+    current().fiber = own;
+    threadIdx = current().index;
+  }
+}
+
+void run_block() {
+  machine.count = static_cast<int>(blockDim.x * blockDim.y * blockDim.z);
+  machine.alive = machine.count;
+  machine.arrived = 0;
+  machine.in_collective.fill(0);
+  machine.left.fill(false);
+  machine.threads.assign(static_cast<std::size_t>(machine.count), {});
+  for (unsigned i = 0; i < static_cast<unsigned>(machine.count); ++i) {
+    machine.threads[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y,
+                                i / (blockDim.x * blockDim.y)};
+    make_ready(static_cast<int>(i));
+  }
+  machine.current = -1;
+  const int first = pick();
+  machine.current = first;
+  threadIdx = current().index;
+  current().fiber = new_fiber();
+  switch_fiber(machine.main, *current().fiber, thread_main, false);
+  machine.free_fibers.clear();
+  for (Fiber& fiber : machine.fibers) machine.free_fibers.push_back(&fiber);
+  std::reverse(machine.free_fibers.begin(), machine.free_fibers.end());
+}
+
+void check_limits(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes) {
+  const auto refuse = [&](const char* what) {
+    throw Error(std::string(kernel) + ": launched with " + what);
+  };
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) refuse("no blocks");
+  if (grid.x > 0x7fffffffU || grid.y > 65535 || grid.z > 65535) refuse("too many blocks");
+  const unsigned threads = block.x * block.y * block.z;
+  if (threads == 0 || threads > most_threads || block.z > 64) refuse("0 or more than 1024 threads");
+  if (threads % lanes_of_warp != 0) refuse("an incomplete warp");
+  if (dynamic_bytes > 227 * 1024) refuse("more than 227 KiB of shared memory");
+}
+
+Names& names_known() {
+  static Names names;
+  return names;
+}
+
+Names& names_executed() {
+  static Names names;
+  return names;
+}
+
+}  // namespace
+
+void set_schedule(std::uint64_t wanted) {
+  seed = wanted;
+  schedule = wanted == 0       ? Schedule::in_order
+             : wanted % 2 == 1 ? Schedule::one_warp
+                               : Schedule::any;
+}
+
+Known::Known(std::string_view kernel) { names_known().insert(std::string(kernel)); }
+const Names& known_kernels() { return names_known(); }
+const Names& executed_kernels() { return names_executed(); }
+
+bool running() { return machine.current >= 0; }
+Position position() { return {machine.current, machine.current / lanes_of_warp}; }
+int lane() { return machine.current % lanes_of_warp; }
+
+std::string thread_name(int thread) {
+  const uint3 at = machine.threads[static_cast<std::size_t>(thread)].index;
+  return "thread (" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " +
+         std::to_string(at.z) + ")";
+}
+
+void violation(const std::string& what) {
+  machine.error = std::string(machine.kernel) + ", block (" + std::to_string(blockIdx.x) + ", " +
+                  std::to_string(blockIdx.y) + ", " + std::to_string(blockIdx.z) + "), " +
+                  thread_name(machine.current) + ": " + what;
+  leave_block();  // the block's other threads stay where they are; nothing of them needs destroying
+  __builtin_unreachable();
+}
+
+void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
+              const std::function<void()>& body) {
+  check_limits(kernel, grid, block, dynamic_bytes);
+  random_bits.seed(seed);
+  machine.kernel = kernel;
+  machine.body = &body;
+  machine.error.clear();
+  gridDim = grid;
+  blockDim = block;
+  current_clock.next_epoch();
+  current_clock.launch_begin = current_clock.epoch;
+  std::vector<unsigned> order(std::size_t{grid.x} * grid.y * grid.z);
+  std::iota(order.begin(), order.end(), 0U);
+  if (schedule != Schedule::in_order) std::shuffle(order.begin(), order.end(), random_bits);
+  for (const unsigned i : order) {
+    blockIdx = {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)};
+    current_clock.next_epoch();
+    current_clock.block_begin = current_clock.epoch;
+    begin_block_memory(dynamic_bytes);
+    run_block();
+    end_block_memory();
+    if (!machine.error.empty()) throw Error(machine.error);
+  }
+  names_executed().insert(std::string(kernel));
+}
+
+void barrier(const char* file, int line) {
+  if (machine.alive < machine.count)
+    violation("__syncthreads at line " + std::to_string(line) + " after " +
+              std::to_string(machine.count - machine.alive) + " threads have left");
+  if (machine.arrived > 0 && (machine.barrier_line != line || machine.barrier_file != file))
+    violation("__syncthreads at line " + std::to_string(line) +
+              " while others wait in the one at line " + std::to_string(machine.barrier_line));
+  machine.barrier_file = file;
+  machine.barrier_line = line;
+  if (++machine.arrived < machine.count) return wait("__syncthreads", line);
+  machine.arrived = 0;
+  current_clock.next_epoch();
+  for (int i = 0; i < machine.count; ++i)
+    if (i != machine.current) make_ready(i);
+  maybe_wait();
+}
+
+void collective(std::string_view operation, int line, unsigned mask, void* argument,
+                void (*resolve)(void* const* lanes)) {
+  if (mask != 0xffffffffU)
+    violation(std::string(operation) + ": its mask is not the whole warp");
+  const int warp = position().warp;
+  if (machine.left[static_cast<std::size_t>(warp)])
+    violation(std::string(operation) + " after a lane of the warp has left");
+  Thread* lanes = &machine.threads[static_cast<std::size_t>(warp * lanes_of_warp)];
+  std::uint32_t& waiting = machine.in_collective[static_cast<std::size_t>(warp)];
+  if (waiting != 0) {
+    const Thread& other = lanes[std::countr_zero(waiting)];
+    if (other.operation != operation || other.line != line)
+      violation(std::string(operation) + " at line " + std::to_string(line) +
+                " while a lane waits in " + std::string(other.operation) + " at line " +
+                std::to_string(other.line));
+  }
+  current().argument = argument;
+  waiting |= 1U << lane();
+  if (waiting != 0xffffffffU) return wait(operation, line);
+  waiting = 0;
+  void* arguments[lanes_of_warp];
+  for (int i = 0; i < lanes_of_warp; ++i) arguments[i] = lanes[i].argument;
+  if (resolve)
+    resolve(arguments);
+  else
+    ++current_clock.warp[static_cast<std::size_t>(warp)];
+  for (int i = 0; i < lanes_of_warp; ++i)
+    if (i != lane()) make_ready(warp * lanes_of_warp + i);
+  maybe_wait();
+}
+
+}  // namespace simt

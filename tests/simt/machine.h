@@ -1,0 +1,54 @@
+// Private to the runtime: the block that runs, its threads and their memory.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tests/simt/runtime.h"
+#include "tests/simt/simt.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SIMT_ASAN 1
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#else
+#define SIMT_ASAN 0
+#endif
+
+namespace simt {
+
+constexpr int most_threads = 1024;
+constexpr int lanes_of_warp = 32;
+
+// The running kernel breaks a rule: ends the launch.
+[[noreturn]] void violation(const std::string& what);
+
+struct Position {  // of the running thread
+  int thread;
+  int warp;
+};
+bool running();
+Position position();
+std::string thread_name(int thread);
+
+// Time as the race checker counts it. Epochs rise over the whole program: at every launch, block
+// and barrier. Within an epoch every warp counts its __syncwarp.
+struct Clock {
+  std::uint32_t epoch = 1;
+  std::uint32_t block_begin = 1;
+  std::uint32_t launch_begin = 1;
+  std::array<std::uint16_t, most_threads / lanes_of_warp> warp{};
+
+  void next_epoch() {
+    ++epoch;
+    warp.fill(0);
+  }
+};
+extern Clock current_clock;
+
+// Shared memory is taken anew by every block.
+void begin_block_memory(std::size_t dynamic_bytes);
+void end_block_memory();
+
+}  // namespace simt

@@ -1,0 +1,43 @@
+// What tests see of the host runtime: device memory, schedules, what has run.
+//
+// The runtime keeps to one OS thread. Every breach of a rule (a race, an access outside shared
+// memory or outside a buffer, a barrier that not all threads reach, a lane missing from a warp's
+// operation, a read of shared memory that nobody wrote) ends the launch with an Error that names
+// kernel, block and thread. Races and addresses are checked where the kernels are compiled with
+// -fsanitize=thread (its hooks are ours); under -fsanitize=address that sanitizer sees addresses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+namespace simt {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// 0: threads run in order. Odd: a random warp runs until it blocks. Even: any thread at any time.
+void set_schedule(std::uint64_t seed);
+
+// Device memory of exactly the wanted size, full of 0xFF, with a forbidden zone behind it.
+void* allocate(std::size_t bytes);
+void release(void* data);
+
+struct DeviceMemory {
+  explicit DeviceMemory(std::size_t bytes) : data(allocate(bytes)) {}
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+  ~DeviceMemory() { release(data); }
+  void* const data;
+};
+
+using Names = std::set<std::string, std::less<>>;
+const Names& known_kernels();     // every launch in the source
+const Names& executed_kernels();  // that have run to their end
+
+bool checks_races();  // whether an instrumented kernel has run
+
+}  // namespace simt
