@@ -14,6 +14,15 @@ if(FRAMEFOLD_ONEDNN)
     COMPILE_DEFINITIONS FRAMEFOLD_ONEDNN)
 endif()
 
+# The CUDA kernels. Programs take the objects themselves: they register when the program starts.
+if(FRAMEFOLD_CUDA)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+  add_library(framefold_cuda OBJECT ${cuda_sources})
+  set_target_properties(framefold_cuda PROPERTIES CUDA_STANDARD 20)
+  target_compile_options(framefold_cuda PRIVATE --expt-relaxed-constexpr)
+  target_link_libraries(framefold_cuda PRIVATE framefold_options CUDA::cudart_static)
+endif()
+
 # io: files, pictures, datasets.
 find_package(PkgConfig REQUIRED)
 find_package(PNG REQUIRED)

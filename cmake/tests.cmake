@@ -11,19 +11,19 @@ foreach(source IN LISTS kernel_sources)  # CMake would take a .cu for nvcc's
   file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n")
   list(APPEND host_kernel_sources ${wrapper})
 endforeach()
-add_library(framefold_host_kernels_options INTERFACE)
-target_include_directories(framefold_host_kernels_options INTERFACE ${PROJECT_SOURCE_DIR}/tests)
-target_compile_options(framefold_host_kernels_options INTERFACE
-  -Wno-unknown-pragmas -fno-strict-aliasing $<$<NOT:$<BOOL:${FRAMEFOLD_SANITIZE}>>:-fsanitize=thread>)
-target_link_libraries(framefold_host_kernels_options INTERFACE framefold_options)
 add_library(framefold_host_kernels OBJECT ${host_kernel_sources})
-target_link_libraries(framefold_host_kernels PRIVATE framefold_host_kernels_options)
+target_link_libraries(framefold_host_kernels PRIVATE framefold_options)
+target_include_directories(framefold_host_kernels PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+target_compile_options(framefold_host_kernels PRIVATE
+  -Wno-unknown-pragmas -fno-strict-aliasing $<$<NOT:$<BOOL:${FRAMEFOLD_SANITIZE}>>:-fsanitize=thread>)
 
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp
   ${PROJECT_SOURCE_DIR}/tests/simt/*.cpp)
 add_executable(framefold-tests ${test_sources} $<TARGET_OBJECTS:framefold_host_kernels>)
 target_link_libraries(framefold-tests PRIVATE
   framefold_cli framefold_models framefold_engine framefold_io framefold_kernels GTest::gtest)
+# scripts/mutants opens libraries that use the tests' runtime.
+set_target_properties(framefold-tests PROPERTIES ENABLE_EXPORTS ON)
 # For one file only: elsewhere the folder's name would keep checkouts from sharing a compiler cache.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/data.cpp PROPERTIES
   COMPILE_DEFINITIONS FRAMEFOLD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

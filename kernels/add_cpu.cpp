@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 #include "kernels/pointwise.h"
 
@@ -42,6 +43,7 @@ void sum_columns(const Stream& stream, const Shape& extent, Accumulator<T>* db, 
 }  // namespace
 
 void add_forward(const Stream& stream, Tensor y, View x, View b) {
+  if (on_device(stream)) return device<&add_forward>(stream, y, x, b);
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     if (x.shape == b.shape)
@@ -54,6 +56,7 @@ void add_forward(const Stream& stream, Tensor y, View x, View b) {
 }
 
 void add_dgrad(const Stream& stream, Tensor dx, View dy) {
+  if (on_device(stream)) return device<&add_dgrad>(stream, dx, dy);
   if (dx.data == dy.data) return;
   auto* to = static_cast<std::byte*>(dx.data);
   const auto* from = static_cast<const std::byte*>(dy.data);
@@ -64,6 +67,7 @@ void add_dgrad(const Stream& stream, Tensor dx, View dy) {
 }
 
 void add_wgrad(const Stream& stream, Tensor db, Workspace workspace, View dy) {
+  if (on_device(stream)) return device<&add_wgrad>(stream, db, workspace, dy);
   const Shape extent = rows_of(dy.shape, db.shape);
   const View rows{dy.data, dy.dtype, extent};
   if (extent[1] < wide) {
@@ -76,6 +80,7 @@ void add_wgrad(const Stream& stream, Tensor db, Workspace workspace, View dy) {
 }
 
 Bytes add_wgrad_workspace(const Stream& stream, const TensorType& b, const TensorType& x) {
+  if (on_device(stream)) return device<&add_wgrad_workspace>(stream, b, x);
   const Shape extent = rows_of(x.shape, b.shape);
   return extent[1] < wide ? epilogue_backward_workspace(stream, {x.dtype, extent}) : 0;
 }

@@ -23,12 +23,12 @@ struct Convolution {
   Index fine_channels, coarse_channels;
   Activation activation;
 
-  Index taps() const { return kernel[0] * kernel[1] * kernel[2]; }
-  Index fine_positions() const { return batch * fine[0] * fine[1] * fine[2]; }
-  Index coarse_positions() const { return batch * coarse[0] * coarse[1] * coarse[2]; }
-  Index fine_group() const { return fine_channels / groups; }
-  Index coarse_group() const { return coarse_channels / groups; }
-  Index weights() const { return taps() * fine_group() * coarse_channels; }
+  constexpr Index taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  constexpr Index fine_positions() const { return batch * fine[0] * fine[1] * fine[2]; }
+  constexpr Index coarse_positions() const { return batch * coarse[0] * coarse[1] * coarse[2]; }
+  constexpr Index fine_group() const { return fine_channels / groups; }
+  constexpr Index coarse_group() const { return coarse_channels / groups; }
+  constexpr Index weights() const { return taps() * fine_group() * coarse_channels; }
   // Every product that the sums name once, two operations each; padding counts as well.
   double flops() const {
     return 2.0 * static_cast<double>(coarse_positions()) * static_cast<double>(weights());

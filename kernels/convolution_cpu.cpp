@@ -1,6 +1,7 @@
 #include "kernels/convolution.h"
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 
 namespace framefold {
@@ -49,8 +50,8 @@ void for_positions(const Stream& stream, Index batch, const Extents& extents, Bo
 }
 
 template <class T, class A = Accumulator<T>>
-void coarse_from_fine(const Stream& stream, const Convolution& c, T* coarse, const T* fine,
-                      const A* weight, const A* bias) {
+void sum_coarse_from_fine(const Stream& stream, const Convolution& c, T* coarse, const T* fine,
+                          const A* weight, const A* bias) {
   const Index cf = c.fine_group();
   const Index cc = c.coarse_channels;
   for_positions(stream, c.batch, c.coarse, [&](Index p, Index b, Index t, Index h, Index w) {
@@ -68,8 +69,8 @@ void coarse_from_fine(const Stream& stream, const Convolution& c, T* coarse, con
 }
 
 template <class T, class A = Accumulator<T>>
-void fine_from_coarse(const Stream& stream, const Convolution& c, T* fine, const T* coarse,
-                      const A* weight, const A* bias) {
+void sum_fine_from_coarse(const Stream& stream, const Convolution& c, T* fine, const T* coarse,
+                          const A* weight, const A* bias) {
   const Index cf = c.fine_group();
   const Index cc = c.coarse_channels;
   for_positions(stream, c.batch, c.fine, [&](Index p, Index b, Index t, Index h, Index w) {
@@ -87,8 +88,8 @@ void fine_from_coarse(const Stream& stream, const Convolution& c, T* fine, const
 
 // Shared out by output channel, so that each weight's sum runs over the positions in their order.
 template <class T, class A = Accumulator<T>>
-void weight_from_both(const Stream& stream, const Convolution& c, A* weight, const T* fine,
-                      const T* coarse) {
+void sum_weight_from_both(const Stream& stream, const Convolution& c, A* weight, const T* fine,
+                          const T* coarse) {
   const Index cf = c.fine_group();
   const Index cc = c.coarse_channels;
   parallel_for(stream, cc, 1, [&](Index begin, Index end) {
@@ -108,41 +109,50 @@ void weight_from_both(const Stream& stream, const Convolution& c, A* weight, con
 
 void coarse_from_fine(const Stream& stream, const Convolution& c, Tensor coarse,
                       Workspace workspace, View fine, View weight, View bias) {
+  if (on_device(stream))
+    return device<&coarse_from_fine>(stream, c, coarse, workspace, fine, weight, bias);
   if (fast::coarse_from_fine(stream, c, coarse, workspace, fine, weight, bias)) return;
   for_float(coarse.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
-    coarse_from_fine<T>(stream, c, coarse.as<T>(), fine.as<T>(), weight.as<A>(),
-                        bias ? bias.as<A>() : nullptr);
+    sum_coarse_from_fine<T>(stream, c, coarse.as<T>(), fine.as<T>(), weight.as<A>(),
+                            bias ? bias.as<A>() : nullptr);
   });
 }
 
 void fine_from_coarse(const Stream& stream, const Convolution& c, Tensor fine, Workspace workspace,
                       View coarse, View weight, View bias) {
+  if (on_device(stream))
+    return device<&fine_from_coarse>(stream, c, fine, workspace, coarse, weight, bias);
   if (fast::fine_from_coarse(stream, c, fine, workspace, coarse, weight, bias)) return;
   for_float(fine.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
-    fine_from_coarse<T>(stream, c, fine.as<T>(), coarse.as<T>(), weight.as<A>(),
-                        bias ? bias.as<A>() : nullptr);
+    sum_fine_from_coarse<T>(stream, c, fine.as<T>(), coarse.as<T>(), weight.as<A>(),
+                            bias ? bias.as<A>() : nullptr);
   });
 }
 
 void weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
                       Workspace workspace, View fine, View coarse) {
+  if (on_device(stream))
+    return device<&weight_from_both>(stream, c, weight, workspace, fine, coarse);
   if (fast::weight_from_both(stream, c, weight, workspace, fine, coarse)) return;
   for_float(fine.dtype, [&]<class T>(T) {
-    weight_from_both<T>(stream, c, weight.as<Accumulator<T>>(), fine.as<T>(), coarse.as<T>());
+    sum_weight_from_both<T>(stream, c, weight.as<Accumulator<T>>(), fine.as<T>(), coarse.as<T>());
   });
 }
 
 Bytes coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type) {
+  if (on_device(stream)) return device<&coarse_from_fine_workspace>(stream, c, type);
   return fast::coarse_from_fine_workspace(stream, c, type);
 }
 
 Bytes fine_from_coarse_workspace(const Stream& stream, const Convolution& c, DType type) {
+  if (on_device(stream)) return device<&fine_from_coarse_workspace>(stream, c, type);
   return fast::fine_from_coarse_workspace(stream, c, type);
 }
 
 Bytes weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type) {
+  if (on_device(stream)) return device<&weight_from_both_workspace>(stream, c, type);
   return fast::weight_from_both_workspace(stream, c, type);
 }
 

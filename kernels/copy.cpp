@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "kernels/device.h"
+
 namespace framefold {
 namespace {
 
@@ -38,6 +40,8 @@ void copy_small(const Stream& stream, std::byte* to, Index to_stride, const std:
 
 void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* from,
                  Index from_stride, Index bytes, Index count) {
+  if (on_device(stream))
+    return device<&copy_blocks>(stream, to, to_stride, from, from_stride, bytes, count);
   auto* target = static_cast<std::byte*>(to);
   const auto* source = static_cast<const std::byte*>(from);
   switch (bytes) {
@@ -54,6 +58,7 @@ void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* fr
 }
 
 void zero_blocks(const Stream& stream, void* to, Index to_stride, Index bytes, Index count) {
+  if (on_device(stream)) return device<&zero_blocks>(stream, to, to_stride, bytes, count);
   auto* target = static_cast<std::byte*>(to);
   for_parts(stream, bytes, count, [&](Index block, Index offset, std::size_t length) {
     std::memset(target + block * to_stride + offset, 0, length);

@@ -1,8 +1,11 @@
 #include "kernels/dropout.h"
 
+#include "kernels/device.h"
+
 namespace framefold {
 
 void dropout(const Stream& stream, float rate, Random random, Tensor y, View x) {
+  if (on_device(stream)) return device<&dropout>(stream, rate, random, y, x);
   if (fast::dropout(stream, rate, random, y, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;

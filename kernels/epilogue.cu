@@ -6,9 +6,7 @@ namespace framefold {
 namespace gpu {
 namespace {
 
-ColumnExtent columns_of(const Shape& y) {
-  return {1, y[-1] == 0 ? 0 : y.size() / y[-1], y[-1]};
-}
+ColumnExtent columns_of(const Shape& y) { return {1, y[-1] == 0 ? 0 : y.size() / y[-1], y[-1]}; }
 
 void epilogue_backward(const Stream& stream, Activation activation, Tensor dz, Tensor dbias,
                        Workspace workspace, View dy, View y) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 
 namespace framefold {
 namespace {
@@ -62,6 +63,7 @@ void dgrad(const Stream& stream, T* dx, const T* dy, Pickers pickers, const Shap
 }  // namespace
 
 void gather_rows_forward(const Stream& stream, Tensor y, View x, View index) {
+  if (on_device(stream)) return device<&gather_rows_forward>(stream, y, x, index);
   const Index rows = x.shape[1];
   expect_index("gather_rows", index, rows, "x");
   const Index picks = index.shape[1];
@@ -82,6 +84,7 @@ Bytes gather_rows_dgrad_workspace(const Shape& x, const Shape& index) {
 }
 
 void gather_rows_dgrad(const Stream& stream, Tensor dx, Workspace workspace, View dy, View index) {
+  if (on_device(stream)) return device<&gather_rows_dgrad>(stream, dx, workspace, dy, index);
   const Index rows = dx.shape[1];
   const Pickers pickers{workspace.take<std::int32_t>(dx.shape[0] * (rows + 1)),
                         workspace.take<std::int32_t>(index.size())};

@@ -18,7 +18,7 @@ void product(const Stream& stream, const Product& p, Tensor c, Workspace workspa
   for_device_float(c.dtype, [&]<class TC>(TC) {
     for_device_float(a.dtype, [&]<class TA>(TA) {
       for_device_float(b.dtype, [&]<class TB>(TB) {
-        const StoreMatrix<TC> store{c.as<TC>(),   p.m,          p.n, bias_of(p.bias ? bias : View{}),
+        const StoreMatrix<TC> store{c.as<TC>(),   p.m,         p.n, bias_of(p.bias ? bias : View{}),
                                     p.accumulate, p.activation};
         tiled_product(stream, operand(a.as<TA>(), p.m, p.k, p.transpose_a),
                       operand(b.as<TB>(), p.n, p.k, !p.transpose_b), store,

@@ -46,8 +46,7 @@ struct StoreMatrix {
   bool accumulate;
   Activation activation;
 
-  __device__ __forceinline__ void operator()(unsigned, Index g, Index i, Index j,
-                                             float sum) const {
+  __device__ __forceinline__ void operator()(unsigned, Index g, Index i, Index j, float sum) const {
     T& to = c[(g * m + i) * n + j];
     sum += bias(j);
     if (accumulate) sum += to_f32(to);

@@ -1,10 +1,12 @@
 #include "kernels/noise.h"
 
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 
 namespace framefold {
 
 void noise_forward(const Stream& stream, Noise noise, Random random, Tensor y, View x) {
+  if (on_device(stream)) return device<&noise_forward>(stream, noise, random, y, x);
   if (fast::noise_forward(stream, noise, random, y, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -19,6 +21,7 @@ void noise_forward(const Stream& stream, Noise noise, Random random, Tensor y, V
 }
 
 void noise_dgrad(const Stream& stream, Noise noise, Tensor dx, View dy, View y) {
+  if (on_device(stream)) return device<&noise_dgrad>(stream, noise, dx, dy, y);
   for_float(y.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     const A low = noise.low;

@@ -1,6 +1,7 @@
 #include "kernels/permute.h"
 
 #include "kernels/copy.h"
+#include "kernels/device.h"
 
 namespace framefold {
 
@@ -34,6 +35,7 @@ void forward(const Stream& stream, Element* y, Index size, const Element* x,
 }  // namespace
 
 void permute_forward(const Stream& stream, Tensor y, View x, std::span<const int> axes) {
+  if (on_device(stream)) return device<&permute_forward>(stream, y, x, axes);
   if (fast::permute_forward(stream, y, x, axes)) return;
   const auto run = [&]<class Element>(Element) {
     forward(stream, static_cast<Element*>(y.data), y.size(), static_cast<const Element*>(x.data),

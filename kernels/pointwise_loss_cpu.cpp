@@ -1,9 +1,11 @@
+#include "kernels/device.h"
 #include "kernels/pointwise_loss_formula.h"
 
 namespace framefold {
 
 void pointwise_loss_forward(const Stream& stream, PointwiseLoss loss, Tensor y, Workspace workspace,
                             View x, View t) {
+  if (on_device(stream)) return device<&pointwise_loss_forward>(stream, loss, y, workspace, x, t);
   if (fast::pointwise_loss_forward(stream, loss, y, workspace, x, t)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -24,6 +26,7 @@ Bytes pointwise_loss_workspace(const TensorType& x) {
 
 void pointwise_loss_dgrad(const Stream& stream, PointwiseLoss loss, Tensor dx, View dy, View x,
                           View t) {
+  if (on_device(stream)) return device<&pointwise_loss_dgrad>(stream, loss, dx, dy, x, t);
   if (fast::pointwise_loss_dgrad(stream, loss, dx, dy, x, t)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;

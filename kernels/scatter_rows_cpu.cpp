@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/partial_sums.h"
 
 namespace framefold {
@@ -43,6 +44,7 @@ void for_rows(const Stream& stream, const Shape& y, View source, Index picks, Bo
 
 void scatter_rows_forward(const Stream& stream, Tensor y, Tensor source, View x, View index,
                           View token) {
+  if (on_device(stream)) return device<&scatter_rows_forward>(stream, y, source, x, index, token);
   expect_index("scatter_rows", index, y.shape[1], "y");
   find_sources(source, index);
   const Index width = width_of(y.shape);
@@ -62,6 +64,7 @@ void scatter_rows_forward(const Stream& stream, Tensor y, Tensor source, View x,
 }
 
 void scatter_rows_dgrad(const Stream& stream, Tensor dx, View dy, View source) {
+  if (on_device(stream)) return device<&scatter_rows_dgrad>(stream, dx, dy, source);
   const Index width = width_of(dy.shape);
   for_float(dx.dtype, [&]<class T>(T) {
     for_rows(stream, dy.shape, source, dx.shape[1], [&](Index row, Index to) {
@@ -72,6 +75,7 @@ void scatter_rows_dgrad(const Stream& stream, Tensor dx, View dy, View source) {
 
 void scatter_rows_wgrad(const Stream& stream, Tensor dtoken, Workspace workspace, View dy,
                         View source) {
+  if (on_device(stream)) return device<&scatter_rows_wgrad>(stream, dtoken, workspace, dy, source);
   const Index width = width_of(dy.shape);
   for_float(dy.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -89,6 +93,7 @@ void scatter_rows_wgrad(const Stream& stream, Tensor dtoken, Workspace workspace
 }
 
 Bytes scatter_rows_wgrad_workspace(const Stream& stream, const TensorType& y) {
+  if (on_device(stream)) return device<&scatter_rows_wgrad_workspace>(stream, y);
   return y.dtype == DType::f64 ? partial_sums_workspace<double>(stream, width_of(y.shape))
                                : partial_sums_workspace<float>(stream, width_of(y.shape));
 }

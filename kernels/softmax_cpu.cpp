@@ -1,3 +1,4 @@
+#include "kernels/device.h"
 #include "kernels/softmax.h"
 
 namespace framefold {
@@ -35,6 +36,7 @@ void dgrad(const Stream& stream, Index rows, Index width, T* dx, const T* dy, co
 }  // namespace
 
 void softmax_forward(const Stream& stream, Tensor y, View x) {
+  if (on_device(stream)) return device<&softmax_forward>(stream, y, x);
   if (fast::softmax_forward(stream, y, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     forward<T>(stream, x.size() / x.shape[-1], x.shape[-1], y.as<T>(), x.as<T>());
@@ -42,6 +44,7 @@ void softmax_forward(const Stream& stream, Tensor y, View x) {
 }
 
 void softmax_dgrad(const Stream& stream, Tensor dx, View dy, View y) {
+  if (on_device(stream)) return device<&softmax_dgrad>(stream, dx, dy, y);
   if (fast::softmax_dgrad(stream, dx, dy, y)) return;
   for_float(y.dtype, [&]<class T>(T) {
     dgrad<T>(stream, y.size() / y.shape[-1], y.shape[-1], dx.as<T>(), dy.as<T>(), y.as<T>());

@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <regex>
 #include <set>
 
+#include "tests/data.h"
 #include "tests/simt/runtime.h"
 
 namespace framefold::test {
@@ -516,6 +520,53 @@ void check_device(const OpCase& value) {
   check_reduced(value, setting(DType::bf16, 1));
 }
 
+// Operations with CUDA kernels.
+bool on_device(const std::string& op) {
+  static const std::set<std::string, std::less<>> operations{
+      "activation", "add",         "concat",         "conv3d", "conv_transpose3d",
+      "dropout",    "gather_rows", "layer_norm",     "matmul", "multiply",
+      "noise",      "permute",     "pointwise_loss", "scale",  "scatter_rows",
+      "slice",      "softmax"};
+  return operations.contains(op);
+}
+
+// Every kernel that a source declares, and every instance of one that a launcher can choose, has
+// run on the host. Where the tests above have not run in this process, their cases run here.
+class EveryKernelRuns : public testing::Test {
+ public:
+  void TestBody() override {
+    for (OpCases* table : op_case_tables())
+      for (const OpCase& value : table->list())
+        if (on_device(table->op()) && !all_ran()) check_device(value);
+    for (const std::string& kernel : simt::known_kernels())
+      EXPECT_TRUE(ran(kernel)) << kernel << ": no case runs it";
+
+    const std::regex declaration(
+        R"(__global__\s+(?:inline\s+)?void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\()");
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(source_file("kernels"))) {
+      if (entry.path().extension() != ".cuh" && entry.path().extension() != ".cu") continue;
+      std::ifstream file(entry.path());
+      const std::string source(std::istreambuf_iterator<char>(file), {});
+      for (std::sregex_iterator at(source.begin(), source.end(), declaration), end; at != end; ++at)
+        EXPECT_TRUE(launched((*at)[1])) << entry.path() << ": no case runs " << (*at)[1];
+    }
+  }
+
+ private:
+  static bool ran(const std::string& kernel) {
+    return simt::executed_kernels().contains(kernel) || simt::is_probe(kernel);
+  }
+  static bool all_ran() {
+    return std::all_of(simt::known_kernels().begin(), simt::known_kernels().end(), ran);
+  }
+  static bool launched(const std::string& kernel) {
+    const std::regex name("::" + kernel + "(<.*)?");
+    return std::any_of(simt::executed_kernels().begin(), simt::executed_kernels().end(),
+                       [&](const std::string& run) { return std::regex_search(run, name); });
+  }
+};
+
 class ModeTest : public testing::Test {
  public:
   ModeTest(OpCases& table, void (*mode)(const OpCase&)) : table_(table), mode_(mode) {}
@@ -544,8 +595,10 @@ void register_op_tests() {
     add("OpGradient", table, check_gradient);
     add("OpParity", table, check_parity);
     add("OpReduced", table, check_reduced);
-    add("OpDevice", table, check_device);
+    if (on_device(table->op())) add("OpDevice", table, check_device);
   }
+  testing::RegisterTest("Kernels", "EveryOneRunsOnTheHost", nullptr, nullptr, __FILE__, __LINE__,
+                        []() -> EveryKernelRuns* { return new EveryKernelRuns; });
 }
 
 TEST(Registry, EveryOperationHasCases) {

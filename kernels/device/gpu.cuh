@@ -1,5 +1,5 @@
-// The one header that a CUDA source includes first. Under nvcc the names are CUDA's; under any other
-// compiler they are those of the tests' runtime, which executes the kernels on the host.
+// The one header that a CUDA source includes first. Under nvcc the names are CUDA's; under any
+// other compiler they are those of the tests' runtime, which executes the kernels on the host.
 //
 //   FRAMEFOLD_SHARED(float, tile, [32][33]);      static shared memory
 //   launch<&kernel<T>>(stream, {blocks, threads}, arguments...);
@@ -12,10 +12,10 @@
 #define FRAMEFOLD_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #else
 #include "simt/simt.h"
-#define FRAMEFOLD_SHARED(type, name, ...)                                                      \
-  using name##_type = type __VA_ARGS__;                                                        \
-  static const char name##_key = 0;                                                            \
-  auto& name = *static_cast<name##_type*>(                                                     \
+#define FRAMEFOLD_SHARED(type, name, ...)  \
+  using name##_type = type __VA_ARGS__;    \
+  static const char name##_key = 0;        \
+  auto& name = *static_cast<name##_type*>( \
       ::simt::static_shared(&name##_key, #name, sizeof(name##_type), alignof(name##_type)))
 #endif
 
@@ -45,8 +45,8 @@ struct Grid {
 // Every call of the CUDA runtime passes here.
 inline void check(cudaError_t result, std::string_view call) {
   if (result == cudaSuccess) return;
-  fail(result == cudaErrorMemoryAllocation ? ErrorCode::memory : ErrorCode::unavailable, "CUDA: ",
-       call, ": ", cudaGetErrorString(result));
+  fail(result == cudaErrorMemoryAllocation ? ErrorCode::memory : ErrorCode::unavailable,
+       "CUDA: ", call, ": ", cudaGetErrorString(result));
 }
 
 // The block's dynamic shared memory.
@@ -84,7 +84,7 @@ T* dynamic_shared(int count) {
 
 template <auto kernel, class... Arguments>
 void launch(const Stream&, const Grid& grid, Arguments... arguments) {
-  (void)::simt::known<kernel, &function_name<kernel>>;
+  (void)::simt::known<kernel, &function_name<kernel> >;
   const auto start = [&]<class... P>(void (*function)(P...)) {
     ::simt::run_grid(function_name<kernel>(), grid.blocks, grid.threads, grid.shared,
                      [&] { function(static_cast<P>(arguments)...); });

@@ -1,7 +1,7 @@
-// Products through shared memory: c(g, i, j) = sum over k of a(g, i, k) b(g, j, k), where a, b and c
-// are functions of their indices, so that matrices and convolutions are one kernel. f32 throughout.
-// A block makes 64 x 64 results, a thread 4 x 4; the tiles of the next 16 k are read while those
-// before are multiplied. Plain: for tensor cores see the vendor path.
+// Products through shared memory: c(g, i, j) = sum over k of a(g, i, k) b(g, j, k), where a, b and
+// c are functions of their indices, so that matrices and convolutions are one kernel. f32
+// throughout. A block makes 64 x 64 results, a thread 4 x 4; the tiles of the next 16 k are read
+// while those before are multiplied. Plain: for tensor cores see the vendor path.
 //
 // An operand names  static/bool k_fast   whether neighbours in k are neighbours in memory
 //                   row(g, i), step(k)   what is worth keeping of an index
@@ -90,6 +90,7 @@ __global__ void __launch_bounds__(tile_threads)
   from_b.put(b_tile[0]);
   __syncthreads();
 
+  const bool useful = first_i + ti * 4 < extent.m && first_j + tj * 4 < extent.n;
   float sum[4][4] = {};
   int current = 0;
   for (Index k = begin_k; k < end_k; k += tile_depth) {
@@ -99,7 +100,7 @@ __global__ void __launch_bounds__(tile_threads)
       from_b.fetch(k + tile_depth, end_k);
     }
 #pragma unroll
-    for (int d = 0; d < tile_depth; ++d) {
+    for (int d = 0; d < tile_depth && useful; ++d) {
       const TilePack pa = a_tile[current][d][ti];
       const TilePack pb = b_tile[current][d][tj];
 #pragma unroll

@@ -51,7 +51,6 @@ namespace {
 void change_stack(Fiber& from, Fiber& to, void (*entry)()) {
   if (to.stack && !to.begun) {
     auto** top = reinterpret_cast<void**>(to.stack + to.bytes);
-    *--top = nullptr;
     *--top = nullptr;  // a return address of 0 ends back-traces
     *--top = reinterpret_cast<void*>(entry);
     for (int saved = 0; saved < 6; ++saved) *--top = nullptr;

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "kernels/error.h"
 #include "tests/simt/fiber.h"
 
 uint3 threadIdx;
@@ -17,6 +18,8 @@ dim3 blockDim;
 dim3 gridDim;
 
 namespace simt {
+
+using framefold::text;
 
 Clock current_clock;
 
@@ -41,7 +44,6 @@ struct Machine {
   std::array<std::uint32_t, lanes_of_warp> ready{};  // by warp, a bit a lane
   int count = 0;
   int alive = 0;
-  int current = -1;
   int arrived = 0;  // at the barrier
   const char* barrier_file = nullptr;
   int barrier_line = 0;
@@ -79,7 +81,7 @@ int random_bit(std::uint32_t bits) {
 
 // The next thread to run, or -1 where none can.
 int pick() {
-  const int own = std::max(machine.current, 0) / lanes_of_warp;
+  const int own = std::max(current_thread, 0) / lanes_of_warp;
   int warp = own;
   if (schedule == Schedule::any || machine.ready[static_cast<std::size_t>(own)] == 0) {
     const int first = schedule == Schedule::in_order ? own : random_below(warps());
@@ -120,15 +122,15 @@ Fiber* new_fiber() {
   return fiber;
 }
 
-Thread& current() { return machine.threads[static_cast<std::size_t>(machine.current)]; }
+Thread& current() { return machine.threads[static_cast<std::size_t>(current_thread)]; }
 
 void thread_main();
 
 // Runs `next` on; comes back when the thread that called is picked again.
 void run(int next) {
-  if (next == machine.current) return;
+  if (next == current_thread) return;
   Fiber& from = *current().fiber;
-  machine.current = next;
+  current_thread = next;
   threadIdx = current().index;
   if (!current().fiber) current().fiber = new_fiber();
   switch_fiber(from, *current().fiber, thread_main, false);
@@ -136,19 +138,18 @@ void run(int next) {
 
 void leave_block() {
   Fiber& from = *current().fiber;
-  machine.current = -1;
+  current_thread = -1;
   switch_fiber(from, machine.main, thread_main, true);
 }
 
 std::string where_all_wait() {
   std::map<std::string, int> waiting;
   for (const Thread& thread : machine.threads)
-    if (!thread.done)
-      ++waiting[std::string(thread.operation) + " at line " + std::to_string(thread.line)];
-  std::string line = "deadlock:";
+    if (!thread.done) ++waiting[text(thread.operation, " at line ", thread.line)];
+  std::string line = "deadlock: ";
   for (const auto& [what, threads] : waiting)
-    line += " " + std::to_string(threads) + " threads wait in " + what + ",";
-  return line + " " + std::to_string(machine.count - machine.alive) + " have left";
+    line += text(threads, " threads wait in ", what, ", ");
+  return text(line, machine.count - machine.alive, " have left");
 }
 
 void wait(std::string_view operation, int line) {
@@ -162,7 +163,7 @@ void wait(std::string_view operation, int line) {
 // After others became ready: in a random schedule one of them may go first.
 void maybe_wait() {
   if (schedule == Schedule::in_order) return;
-  make_ready(machine.current);
+  make_ready(current_thread);
   run(pick());
 }
 
@@ -175,8 +176,8 @@ void thread_main() {
     --machine.alive;
     machine.left[static_cast<std::size_t>(position().warp)] = true;
     if (machine.arrived > 0)
-      violation("a thread leaves while others wait in __syncthreads at line " +
-                std::to_string(machine.barrier_line));
+      violation(text("a thread leaves while others wait in __syncthreads at line ",
+                     machine.barrier_line));
     if (machine.in_collective[static_cast<std::size_t>(position().warp)] != 0)
       violation("a lane leaves while others of its warp wait for it");
     Fiber* own = current().fiber;
@@ -185,11 +186,11 @@ void thread_main() {
     if (next < 0) leave_block();
     if (machine.threads[static_cast<std::size_t>(next)].fiber) {
       machine.free_fibers.push_back(own);
-      machine.current = next;
+      current_thread = next;
       threadIdx = current().index;
       switch_fiber(*own, *current().fiber, thread_main, true);
     }
-    machine.current = next;
+    current_thread = next;
     current().fiber = own;
     threadIdx = current().index;
   }
@@ -207,9 +208,9 @@ void run_block() {
                                 i / (blockDim.x * blockDim.y)};
     make_ready(static_cast<int>(i));
   }
-  machine.current = -1;
+  current_thread = -1;
   const int first = pick();
-  machine.current = first;
+  current_thread = first;
   threadIdx = current().index;
   current().fiber = new_fiber();
   switch_fiber(machine.main, *current().fiber, thread_main, false);
@@ -220,7 +221,7 @@ void run_block() {
 
 void check_limits(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes) {
   const auto refuse = [&](const char* what) {
-    throw Error(std::string(kernel) + ": launched with " + what);
+    throw Error(text(kernel, ": launched with ", what));
   };
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) refuse("no blocks");
   if (grid.x > 0x7fffffffU || grid.y > 65535 || grid.z > 65535) refuse("too many blocks");
@@ -253,20 +254,16 @@ Known::Known(std::string_view kernel) { names_known().insert(std::string(kernel)
 const Names& known_kernels() { return names_known(); }
 const Names& executed_kernels() { return names_executed(); }
 
-bool running() { return machine.current >= 0; }
-Position position() { return {machine.current, machine.current / lanes_of_warp}; }
-int lane() { return machine.current % lanes_of_warp; }
+int lane() { return current_thread % lanes_of_warp; }
 
 std::string thread_name(int thread) {
   const uint3 at = machine.threads[static_cast<std::size_t>(thread)].index;
-  return "thread (" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " +
-         std::to_string(at.z) + ")";
+  return text("thread (", at.x, ", ", at.y, ", ", at.z, ")");
 }
 
 void violation(const std::string& what) {
-  machine.error = std::string(machine.kernel) + ", block (" + std::to_string(blockIdx.x) + ", " +
-                  std::to_string(blockIdx.y) + ", " + std::to_string(blockIdx.z) + "), " +
-                  thread_name(machine.current) + ": " + what;
+  machine.error = text(machine.kernel, ", block (", blockIdx.x, ", ", blockIdx.y, ", ", blockIdx.z,
+                       "), ", thread_name(current_thread), ": ", what);
   leave_block();  // the block's other threads stay where they are; nothing of them needs destroying
   __builtin_unreachable();
 }
@@ -299,36 +296,34 @@ void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynami
 
 void barrier(const char* file, int line) {
   if (machine.alive < machine.count)
-    violation("__syncthreads at line " + std::to_string(line) + " after " +
-              std::to_string(machine.count - machine.alive) + " threads have left");
+    violation(text("__syncthreads at line ", line, " after ", machine.count - machine.alive,
+                   " threads have left"));
   if (machine.arrived > 0 && (machine.barrier_line != line || machine.barrier_file != file))
-    violation("__syncthreads at line " + std::to_string(line) +
-              " while others wait in the one at line " + std::to_string(machine.barrier_line));
+    violation(text("__syncthreads at line ", line, " while others wait in the one at line ",
+                   machine.barrier_line));
   machine.barrier_file = file;
   machine.barrier_line = line;
   if (++machine.arrived < machine.count) return wait("__syncthreads", line);
   machine.arrived = 0;
   current_clock.next_epoch();
   for (int i = 0; i < machine.count; ++i)
-    if (i != machine.current) make_ready(i);
+    if (i != current_thread) make_ready(i);
   maybe_wait();
 }
 
 void collective(std::string_view operation, int line, unsigned mask, void* argument,
                 void (*resolve)(void* const* lanes)) {
-  if (mask != 0xffffffffU)
-    violation(std::string(operation) + ": its mask is not the whole warp");
+  if (mask != 0xffffffffU) violation(text(operation, ": its mask is not the whole warp"));
   const int warp = position().warp;
   if (machine.left[static_cast<std::size_t>(warp)])
-    violation(std::string(operation) + " after a lane of the warp has left");
+    violation(text(operation, " after a lane of the warp has left"));
   Thread* lanes = &machine.threads[static_cast<std::size_t>(warp * lanes_of_warp)];
   std::uint32_t& waiting = machine.in_collective[static_cast<std::size_t>(warp)];
   if (waiting != 0) {
     const Thread& other = lanes[std::countr_zero(waiting)];
     if (other.operation != operation || other.line != line)
-      violation(std::string(operation) + " at line " + std::to_string(line) +
-                " while a lane waits in " + std::string(other.operation) + " at line " +
-                std::to_string(other.line));
+      violation(text(operation, " at line ", line, " while a lane waits in ", other.operation,
+                     " at line ", other.line));
   }
   current().argument = argument;
   waiting |= 1U << lane();

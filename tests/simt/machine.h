@@ -28,8 +28,9 @@ struct Position {  // of the running thread
   int thread;
   int warp;
 };
-bool running();
-Position position();
+inline int current_thread = -1;  // of the block that runs; -1: no kernel runs
+inline bool running() { return current_thread >= 0; }
+inline Position position() { return {current_thread, current_thread / lanes_of_warp}; }
 std::string thread_name(int thread);
 
 // Time as the race checker counts it. Epochs rise over the whole program: at every launch, block

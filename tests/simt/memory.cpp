@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/error.h"
 #include "tests/simt/machine.h"
 
 namespace simt {
@@ -26,10 +27,10 @@ struct Piece {
 };
 
 std::vector<Piece> shared_pieces;
-std::size_t shared_used = 0;
+std::size_t shared_used = zone;
 std::size_t dynamic_wanted = 0;
 std::vector<Piece> buffers;  // by address
-std::size_t device_used = 0;
+std::size_t device_used = zone;
 
 void make(Region& region, std::size_t bytes) {
   const auto map = [](std::size_t size) {
@@ -96,7 +97,7 @@ void begin_block_memory(std::size_t dynamic_bytes) {
 void end_block_memory() {
   for (const Piece& piece : shared_pieces) forbid(shared_memory, piece);
   shared_pieces.clear();
-  shared_used = 0;
+  shared_used = zone;
 }
 
 void* static_shared(const void* key, std::string_view name, std::size_t bytes, std::size_t align) {
@@ -106,8 +107,8 @@ void* static_shared(const void* key, std::string_view name, std::size_t bytes, s
 
 void* dynamic_shared(std::size_t bytes) {
   if (bytes > dynamic_wanted)
-    violation("asks for " + std::to_string(bytes) + " bytes of dynamic shared memory, launched " +
-              "with " + std::to_string(dynamic_wanted));
+    violation(framefold::text("asks for ", bytes, " bytes of dynamic shared memory, launched with ",
+                              dynamic_wanted));
   return take_shared(&dynamic_wanted, "dynamic shared memory", dynamic_wanted, 16);
 }
 
@@ -130,7 +131,7 @@ void release(void* data) {
   const auto end = [](const Piece& piece) {
     return static_cast<std::size_t>(piece.data - device_memory.data) + piece.bytes;
   };
-  device_used = buffers.empty() ? 0 : rounded(end(buffers.back()) + zone, zone);
+  device_used = buffers.empty() ? zone : rounded(end(buffers.back()) + zone, zone);
 }
 
 std::string name_of_address(const void* p) {
@@ -140,9 +141,9 @@ std::string name_of_address(const void* p) {
     for (const Piece& piece : *pieces)
       if (piece.data <= address && (!found || piece.data > found->data)) found = &piece;
   if (!found) return "no piece";
-  std::string name(found->name);
-  if (device_memory.has(p)) name += " of " + std::to_string(found->bytes) + " bytes";
-  return name + " + " + std::to_string(address - found->data);
+  const std::string size =
+      device_memory.has(p) ? framefold::text(" of ", found->bytes, " bytes") : "";
+  return framefold::text(found->name, size, " + ", address - found->data);
 }
 
 }  // namespace simt

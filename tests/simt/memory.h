@@ -16,9 +16,9 @@ struct Cell {
   std::uint16_t reader = 0;
   std::uint16_t write_sync = 0;  // the warp's count of __syncwarp then
   std::uint16_t read_sync = 0;
-  std::uint8_t valid = 0;        // bytes that belong to a piece
-  bool lanes_read = false;       // several lanes of the reader's warp at read_sync
-  bool warps_read = false;       // several warps in the epoch of `read`
+  std::uint8_t valid = 0;   // bytes that belong to a piece
+  bool lanes_read = false;  // several lanes of the reader's warp at read_sync
+  bool warps_read = false;  // several warps in the epoch of `read`
 };
 
 constexpr std::size_t cell_bytes = 2;

@@ -4,6 +4,7 @@
 // launch are never ordered.
 #include <bit>
 
+#include "kernels/error.h"
 #include "tests/simt/machine.h"
 #include "tests/simt/memory.h"
 
@@ -13,9 +14,9 @@ namespace {
 bool instrumented = false;
 
 [[noreturn]] void race(const void* p, const char* kind, int other) {
-  violation(std::string("race: ") + kind + " " + name_of_address(p) + ", " +
-            (other < 0 ? "of another block" : "of " + thread_name(other)) +
-            ", with nothing between that orders them");
+  violation(framefold::text("race: ", kind, " ", name_of_address(p), ", of ",
+                            other < 0 ? "another block" : thread_name(other),
+                            ", with nothing between that orders them"));
 }
 
 struct Access {
@@ -87,14 +88,16 @@ void on_access(const void* p, std::size_t bytes, bool write) {
     Cell& cell = region.cells[i];
     access.address = region.data + std::max(begin, i * cell_bytes);
     if (std::min(end - i * cell_bytes, cell_bytes) > cell.valid)
-      violation(std::string(write ? "write" : "read") + " outside " + name_of_address(p));
+      violation(framefold::text(write ? "write" : "read", " outside ", name_of_address(p)));
+    if (bytes < cell_bytes) return;  // threads may well share a cell byte by byte
     check_write(access, cell);
     if (write) {
       check_reads(access, cell);
       note_write(access, cell);
     } else {
       if (shared && cell.written < current_clock.block_begin)
-        violation("read of " + name_of_address(access.address) + ", which nobody wrote");
+        violation(
+            framefold::text("read of ", name_of_address(access.address), ", which nobody wrote"));
       note_read(access, cell);
     }
   }
@@ -104,7 +107,7 @@ void on_access(const void* p, std::size_t bytes, bool write) {
 
 void expect_aligned(const void* p, std::size_t bytes) {
   if (reinterpret_cast<std::uintptr_t>(p) % bytes != 0)
-    violation("misaligned access of " + std::to_string(bytes) + " bytes to " + name_of_address(p));
+    violation(framefold::text("misaligned access of ", bytes, " bytes to ", name_of_address(p)));
 }
 
 bool checks_races() { return instrumented; }
@@ -114,10 +117,10 @@ bool checks_races() { return instrumented; }
 #if !SIMT_ASAN
 
 // Every hook is a function of C with this one body.
-#define SIMT_HOOKS(bytes)                                                             \
-  void __tsan_read##bytes(void* p) { simt::on_access(p, bytes, false); }              \
-  void __tsan_write##bytes(void* p) { simt::on_access(p, bytes, true); }              \
-  void __tsan_unaligned_read##bytes(void* p) { simt::on_access(p, bytes, false); }    \
+#define SIMT_HOOKS(bytes)                                                          \
+  void __tsan_read##bytes(void* p) { simt::on_access(p, bytes, false); }           \
+  void __tsan_write##bytes(void* p) { simt::on_access(p, bytes, true); }           \
+  void __tsan_unaligned_read##bytes(void* p) { simt::on_access(p, bytes, false); } \
   void __tsan_unaligned_write##bytes(void* p) { simt::on_access(p, bytes, true); }
 
 extern "C" {

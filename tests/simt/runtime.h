@@ -38,6 +38,10 @@ using Names = std::set<std::string, std::less<>>;
 const Names& known_kernels();     // every launch in the source
 const Names& executed_kernels();  // that have run to their end
 
+inline bool is_probe(const std::string& kernel) {  // of the runtime's own tests
+  return kernel.find("probe_") != std::string::npos;
+}
+
 bool checks_races();  // whether an instrumented kernel has run
 
 }  // namespace simt
