@@ -7,7 +7,7 @@
 namespace framefold::gpu {
 
 // Which m stands at row n of its sample, or -1; of a number that stands twice, the last.
-__global__ inline void __launch_bounds__(256)
+__global__ void __launch_bounds__(256)
     find_sources(Index rows, Index picks, Index count, std::int32_t* source,
                  const std::int32_t* index) {
   const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;

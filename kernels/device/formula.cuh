@@ -1,8 +1,9 @@
 // The formulas that CPU and device share, over the device's functions.
 #pragma once
 
+#include "kernels/device/gpu.cuh"  // first: it lets formulas run on both sides
+
 #include "kernels/activation_formula.h"
-#include "kernels/device/gpu.cuh"
 
 namespace framefold::gpu {
 

@@ -39,8 +39,9 @@ __global__ void __launch_bounds__(total_threads)
 }
 
 // *total = weight * sum
-__global__ inline void __launch_bounds__(total_threads)
-    finish_total(float* total, double weight, Index count, const float* shares) {
+template <class Total>
+__global__ void __launch_bounds__(total_threads)
+    finish_total(Total* total, double weight, Index count, const float* shares) {
   FRAMEFOLD_SHARED(double, of_threads, [total_threads]);
   double sum = 0;
   for (Index i = threadIdx.x; i < count; i += total_threads) sum += static_cast<double>(shares[i]);
@@ -49,7 +50,7 @@ __global__ inline void __launch_bounds__(total_threads)
     __syncthreads();
     if (threadIdx.x < half) of_threads[threadIdx.x] += of_threads[threadIdx.x + half];
   }
-  if (threadIdx.x == 0) *total = static_cast<float>(weight * of_threads[0]);
+  if (threadIdx.x == 0) *total = static_cast<Total>(weight * of_threads[0]);
 }
 
 // *total = weight * sum of f(x0[i], x1[i], ...). The workspace of piecewise_sum in pieces of
@@ -70,7 +71,7 @@ void sum_elements(const Stream& stream, F f, Index count, float* total, double w
     else
       run(std::integral_constant<int, 1>{});
   }
-  launch<&finish_total>(stream, {{1}, {total_threads}}, total, weight, blocks, shares);
+  launch<&finish_total<float>>(stream, {{1}, {total_threads}}, total, weight, blocks, shares);
 }
 
 }  // namespace framefold::gpu
