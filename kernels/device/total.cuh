@@ -55,8 +55,8 @@ __global__ void __launch_bounds__(total_threads)
 
 // *total = weight * sum of f(x0[i], x1[i], ...). The workspace of piecewise_sum in pieces of
 // pointwise_grain suffices.
-template <class F, class X0, class... X>
-void sum_elements(const Stream& stream, F f, Index count, float* total, double weight,
+template <class F, class Total, class X0, class... X>
+void sum_elements(const Stream& stream, F f, Index count, Total* total, double weight,
                   Workspace workspace, const X0* x0, const X*... x) {
   static_assert(2 * total_share >= pointwise_grain);
   const Index blocks = divide_up(count, total_share);
@@ -71,7 +71,7 @@ void sum_elements(const Stream& stream, F f, Index count, float* total, double w
     else
       run(std::integral_constant<int, 1>{});
   }
-  launch<&finish_total<float>>(stream, {{1}, {total_threads}}, total, weight, blocks, shares);
+  launch<&finish_total<Total>>(stream, {{1}, {total_threads}}, total, weight, blocks, shares);
 }
 
 }  // namespace framefold::gpu

@@ -73,8 +73,8 @@ void note_write(const Access& access, Cell& cell) {
 
 // The hooks see every access of an instrumented kernel.
 void on_access(const void* p, std::size_t bytes, bool write) {
-  instrumented = true;
   if (!running()) return;
+  instrumented = true;
   const bool shared = shared_memory.has(p);
   if (!shared && !device_memory.has(p)) return;
   const Region& region = shared ? shared_memory : device_memory;
