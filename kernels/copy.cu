@@ -16,7 +16,7 @@ void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* fr
                               static_cast<Word*>(to), to_stride / size,
                               static_cast<const Word*>(from), from_stride / size, words, count);
   };
-  with_word(run, address(to), to_stride, address(from), from_stride, bytes);
+  with_word<std::uint8_t>(run, address(to), to_stride, address(from), from_stride, bytes);
 }
 
 void zero_blocks(const Stream& stream, void* to, Index to_stride, Index bytes, Index count) {

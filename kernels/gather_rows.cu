@@ -18,7 +18,7 @@ void gather_rows_forward(const Stream& stream, Tensor y, View x, View index) {
                                 static_cast<Word*>(y.data), static_cast<const Word*>(x.data),
                                 index.as<std::int32_t>());
   };
-  with_word(run, address(y.data), address(x.data), bytes);
+  with_word<std::uint16_t>(run, address(y.data), address(x.data), bytes);
 }
 
 void gather_rows_dgrad(const Stream& stream, Tensor dx, Workspace, View dy, View index) {

@@ -18,11 +18,20 @@ void product(const Stream& stream, const Product& p, Tensor c, Workspace workspa
   for_device_float(c.dtype, [&]<class TC>(TC) {
     for_device_float(a.dtype, [&]<class TA>(TA) {
       for_device_float(b.dtype, [&]<class TB>(TB) {
-        const StoreMatrix<TC> store{c.as<TC>(),   p.m,         p.n, bias_of(p.bias ? bias : View{}),
-                                    p.accumulate, p.activation};
-        tiled_product(stream, operand(a.as<TA>(), p.m, p.k, p.transpose_a),
-                      operand(b.as<TB>(), p.n, p.k, !p.transpose_b), store,
-                      {p.batch, p.m, p.n, p.k}, workspace);
+        // A bf16 product may have an f32 weight, gradients of weights are f32.
+        constexpr bool alike = std::is_same_v<TA, TB>;
+        constexpr bool wide = std::is_same_v<TC, float>;
+        constexpr bool narrow_a = std::is_same_v<TA, bf16>;
+        if constexpr (wide ? !alike : !narrow_a) {
+          fail(ErrorCode::unavailable, "a product of ", a.dtype, " and ", b.dtype, " to ", c.dtype,
+               " has no CUDA kernel");
+        } else {
+          const StoreMatrix<TC> store{
+              c.as<TC>(), p.m, p.n, bias_of(p.bias ? bias : View{}), p.accumulate, p.activation};
+          tiled_product(stream, operand(a.as<TA>(), p.m, p.k, p.transpose_a),
+                        operand(b.as<TB>(), p.n, p.k, !p.transpose_b), store,
+                        {p.batch, p.m, p.n, p.k}, workspace);
+        }
       });
     });
   });

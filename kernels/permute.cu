@@ -27,7 +27,7 @@ void permute_forward(const Stream& stream, Tensor y, View x, std::span<const int
     launch<&permute_words<Word>>(stream, {{blocks_of(divide_up(words, 256))}, {256}}, axes, words,
                                  static_cast<Word*>(y.data), static_cast<const Word*>(x.data));
   };
-  with_word(run, address(y.data), address(x.data), run_bytes);
+  with_word<std::uint8_t>(run, address(y.data), address(x.data), run_bytes);
 }
 
 const OnDevice<&framefold::permute_forward> path(permute_forward);

@@ -53,6 +53,7 @@ OP_CASES(conv3d) {
              {.padding = one, .groups = 20, .activation = activation});
   }
 
+  add_case("many positions", {1, 4, 12, 12, 2}, one, 3);
   add_case("1x1x1", {2, 2, 3, 4, 7}, one, 9, {}, false);
   add_case("1x1x1, strided", {1, 3, 5, 4, 17}, one, 33, {.stride = two}, false);
   add_case("a single position", {1, 1, 1, 1, 1}, one, 1);

@@ -13,6 +13,7 @@ OP_CASES(layer_norm) {
   };
   for (const Index c : {3, 17, 32, 1023, 1024, 1025})
     add({.in = {{5, c}, {c}, {c}}, .build = build});
+  for (const Index c : {2048, 8200}) add({.in = {{2, c}, {c}, {c}}, .build = build});
   add({.in = {{2, 3, 7, 33}, {33}, {33}}, .build = build});
   add({.in = {{1, 1}, {1}, {1}}, .build = [](Graph& g, const std::vector<Value>& v) {
          layer_norm(g, v[0], v[1], v[2], {.eps = 1});

@@ -67,6 +67,8 @@ OP_CASES(linear) {
   }
   add({.in = {{9}, {9, 3}, {3}}, .build = build(Activation::none)});
   add({.in = {{1, 1}, {1, 1}, {1}}, .build = build(Activation::relu)});
+  add({.in = {{600, 10}, {10, 3}, {3}}, .build = build(Activation::tanh)});
+  add({.in = {{2, 600}, {600, 3}, {3}}, .build = build(Activation::none)});
   add({.in = {{400, 10}, {10, 3}, {3}}, .build = build(Activation::sigmoid)});
 }
 

@@ -11,7 +11,7 @@ namespace framefold::test {
 // Rows of less, one and more than a vector, and past the first-level cache; few and many of them.
 OP_CASES(softmax) {
   const auto build = [](Graph& g, const std::vector<Value>& v) { softmax(g, v[0]); };
-  for (const Index c : {1, 3, 16, 17, 65, 1025}) add({.in = {{5, c}}, .build = build});
+  for (const Index c : {1, 3, 16, 17, 65, 201, 1025, 2048}) add({.in = {{5, c}}, .build = build});
   add({.in = {{2, 3, 40, 40}}, .build = build});
   add({.in = {{2, 9000}}, .build = build});
   add({.in = {{4, 100}},
