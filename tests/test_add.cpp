@@ -15,6 +15,7 @@ OP_CASES(add) {
   add({.in = {{3, 2, 5}, {3, 2, 5}}, .build = build});
   add({.in = {{17, 1}, {1}}, .build = build});
   add({.in = {{2, 4, 5, 3}, {3}}, .build = build});
+  add({.in = {{5, 24}, {24}}, .build = build});
   add({.in = {{3, 7, 65}, {7, 65}}, .build = build});
   add({.in = {{1, 33}, {33}}, .build = build});
   add({.in = {{12007, 3}, {3}}, .build = build});

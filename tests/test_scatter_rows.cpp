@@ -30,6 +30,7 @@ OP_CASES(scatter_rows) {
     put({2, 5, 3}, 16, token);
     put({3, 17, 4}, 17, token);
     put({2, 4}, 5, token);
+    put({2, 3, 16}, 6, token);
     put({2, 30, 9, 50}, 40, token);
   }
 }
