@@ -24,6 +24,8 @@ void add_ops(CLI::App& app);
 void add_keys(CLI::App& app);
 void add_data(CLI::App& app);
 
+void add_data_verify(CLI::App& data);  // data's own
+
 // A subcommand with what all have: --json and examples below its help.
 CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& summary,
                      const std::string& examples, bool& json);

@@ -44,7 +44,8 @@ struct DataConfig {
   Index digits = 2;
   double speed = 3.6;
   double held_out = 0.1;
-  bool skip_bad = false;
+  std::string on_bad = "fail";
+  Index bad_budget = 0;
   Index cache_mib = 1024;
   Index seed = 0;
   Index workers = 1;

@@ -73,6 +73,8 @@ int run(int argc, char** argv) {
     return exit_done;
   } catch (const CLI::Success& success) {
     return app.exit(success);
+  } catch (const CLI::RuntimeError& result) {  // the command has said what there is to say
+    return result.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return report(exit_usage, "usage", text(error.what(), " (--help shows what is expected)"),
                   json);
@@ -90,6 +92,4 @@ int run(int argc, char** argv) {
 
 // Outside of run's own handlers only a lack of memory for the parser throws.
 // NOLINTNEXTLINE(bugprone-exception-escape)
-int main(int argc, char** argv) {
-  return framefold::run(argc, argv);
-}
+int main(int argc, char** argv) { return framefold::run(argc, argv); }

@@ -25,9 +25,11 @@ enum class Column : std::uint8_t {
   clips_per_second,
   data_share,
   seconds,
+  bad_samples,
   held_out_loss,
   held_out_mse,
   held_out_psnr,
+  held_out_bad,
 };
 inline constexpr std::array metric_columns = {
     MetricColumn{"epoch", "train/epoch"},
@@ -37,9 +39,11 @@ inline constexpr std::array metric_columns = {
     MetricColumn{"clips_per_second", "speed/clips_per_second"},
     MetricColumn{"data_share", "speed/data_share"},
     MetricColumn{"seconds", "speed/seconds"},
+    MetricColumn{"bad_samples", "data/bad_samples"},
     MetricColumn{"held_out_loss", "held_out/loss"},
     MetricColumn{"held_out_mse", "held_out/mse"},
     MetricColumn{"held_out_psnr", "held_out/psnr"},
+    MetricColumn{"held_out_bad", "data/held_out_bad"},
 };
 
 struct MetricRow {

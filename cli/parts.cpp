@@ -44,7 +44,7 @@ Split open_list(const Config& config) {
     VideoList list = read_list({.path = path,
                                 .format = data.list_format,
                                 .root = data.list_root,
-                                .skip_missing = data.skip_bad});
+                                .skip_missing = data.on_bad == "skip"});
     if (list.format == ListFormat::ssv2 && config.augment.values.flip > 0)
       fail(ErrorCode::config, "augment.flip is ", config.augment.values.flip,
            ", but left and right are meaning in ", path, " (ssv2); set it to 0");
@@ -87,7 +87,7 @@ Split open_plain(const DataConfig& data) {
        .stride = data.stride,
        .format = {data.height, data.width, data.channels},
        .held_out = data.held_out,
-       .skip_bad = data.skip_bad,
+       .skip_bad = data.on_bad == "skip",
        .cache = static_cast<Bytes>(data.cache_mib) << 20});
 }
 
@@ -105,7 +105,9 @@ void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clip
   mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, nullptr, 0);
 }
 
-Split open_data(const Config& config) {
+namespace {
+
+Split open_parts(const Config& config) {
   const DataConfig& data = config.data;
   const bool digits = data.kind == "digits" || data.kind == "moving-digits";
   if (data.path.empty() && !digits)
@@ -123,11 +125,22 @@ Split open_data(const Config& config) {
   return parts;
 }
 
+}  // namespace
+
+// Training counts what it meets by itself; nobody else does for the held-out part.
+Split open_data(const Config& config) {
+  Split parts = open_parts(config);
+  if (config.data.on_bad == "skip" && parts.held_out)
+    parts.held_out = std::make_shared<const Replacing>(parts.held_out);
+  return parts;
+}
+
 LoaderOptions loader_options(const Config& config) {
   return {.batch = config.train.batch,
           .workers = static_cast<int>(config.data.workers),
           .prefetch = config.data.prefetch,
-          .seed = static_cast<std::uint64_t>(config.train.seed)};
+          .seed = static_cast<std::uint64_t>(config.train.seed),
+          .bad = {config.data.on_bad == "skip", config.data.bad_budget}};
 }
 
 Stream stream_of(const TrainConfig& train) {

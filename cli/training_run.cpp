@@ -87,8 +87,10 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   write_file(directory_.config(), summary_.config_toml);
   metrics_ = std::make_unique<Metrics>(directory_.path(),
                                        resumed ? std::optional<Index>(step()) : std::nullopt);
-  for (const MetricRow& row : metrics_->rows())
+  for (const MetricRow& row : metrics_->rows()) {
     seconds_before_ = row[Column::seconds].value_or(seconds_before_);
+    bad_before_ = static_cast<Index>(row[Column::bad_samples].value_or(bad_before_));
+  }
   summary_.seconds = seconds_before_;
   summary_.step = step();
   if (resumed && fs::exists(directory_.environment()))
@@ -162,8 +164,14 @@ void TrainingRun::after_step(const StepRecord& record) {
     row[Column::clips_per_second] = window_.clips_per_second();
     row[Column::data_share] = window_.data / window_.seconds;
     row[Column::seconds] = summary_.seconds;
+    row[Column::bad_samples] = static_cast<double>(bad_before_ + source_->loader().bad());
     metrics_->add(row);
     window_ = {};
+  }
+  if (const Index bad = source_->loader().bad(); bad > bad_) {
+    progress_.note(text("step ", step, ": ", bad - bad_, " bad samples, others take their place (",
+                        bad_before_ + bad, " in all): ", source_->loader().last_bad()));
+    bad_ = bad;
   }
   if (record.skipped)
     progress_.note(text("step ", step, " was skipped: the loss is ", record.loss,
@@ -188,7 +196,11 @@ double TrainingRun::evaluate(Index step) {
     evaluator_ = std::make_unique<Evaluator>(config_, data_.held_out, config_.train.evaluate_clips,
                                              *parameters_);
     auto mean = load_mean_clip(directory_, data_.train->shape());
-    if (!mean) mean = make_mean_clip(directory_, *data_.train);
+    if (!mean) {
+      const Replacing replacing(data_.train);
+      const Dataset& train = config_.data.on_bad == "skip" ? replacing : *data_.train;
+      mean = make_mean_clip(directory_, train);
+    }
     summary_.baselines = baselines(*data_.held_out, evaluator_->clips(), *mean);
   }
   Samples samples(data_.held_out->shape());
@@ -197,6 +209,8 @@ double TrainingRun::evaluate(Index step) {
   evaluated_step_ = step;
   const HeldOut& found = *summary_.held_out;
   MetricRow row{step, {}};
+  if (const auto* replacing = dynamic_cast<const Replacing*>(data_.held_out.get()))
+    row[Column::held_out_bad] = static_cast<double>(replacing->bad());
   row[Column::held_out_loss] = found.loss;
   row[Column::held_out_mse] = found.quality.mse;
   row[Column::held_out_psnr] = found.quality.psnr;

@@ -44,33 +44,6 @@ bool is_one_of(Kind kind, const fs::path& path) {
          endings[static_cast<int>(kind)].find(" " + ending + " ") != std::string_view::npos;
 }
 
-std::vector<std::string> list_files(Kind kind, const std::string& path) {
-  std::error_code error;
-  const auto check = [&] {
-    if (error) fail(ErrorCode::file, "cannot search ", path, ": ", error.message());
-  };
-  if (!fs::is_directory(path, error)) {
-    check();
-    return {path};
-  }
-  std::vector<std::string> files;
-  fs::recursive_directory_iterator entry(path, error);
-  check();
-  while (entry != fs::recursive_directory_iterator()) {
-    const bool hidden = entry->path().filename().string().starts_with('.');
-    if (hidden) entry.disable_recursion_pending();
-    if (!hidden && is_one_of(kind, entry->path()) && entry->is_regular_file(error))
-      files.push_back(entry->path().string());
-    entry.increment(error);
-    check();
-  }
-  std::sort(files.begin(), files.end());
-  if (files.empty())
-    fail(ErrorCode::file, path, " holds no ", kind == Kind::videos ? "videos" : "pictures",
-         ", none of", endings[static_cast<int>(kind)], "; give another directory");
-  return files;
-}
-
 // The files, their frames as far as they are kept, and how to get at the others.
 class Library {
  public:
@@ -137,7 +110,7 @@ std::unique_ptr<FrameReader> open_picture(const std::string& path, const ClipFil
 }
 
 Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : options_(options) {
-  const std::vector<std::string> paths = list_files(options.kind, options.path);
+  const std::vector<std::string> paths = find_files(options.kind, options.path);
   std::vector<std::optional<Error>> errors(paths.size());
   for (const std::string& path : paths) {
     files_.push_back(std::make_unique<File>());
@@ -178,21 +151,14 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
   }
 }
 
-// Counts the frames; with skip_bad by decoding all of them.
+// Counts the frames.
 void Library::inspect(File& file) const {
   if (options_.kind == Kind::pictures) {
-    if (options_.skip_bad && !open_picture(file.path, options_)->next(nullptr))
-      fail(ErrorCode::format, file.path, " holds no picture");
     file.frames = 1;
     return;
   }
   file.index = std::make_shared<const VideoIndex>(video_index(file.path, options_.limits));
   if (file.index->size() == 0) fail(ErrorCode::format, file.path, " holds no frame");
-  if (options_.skip_bad) {
-    const auto reader = codecs().open(file.path, options_.format, options_.limits);
-    while (reader->next(nullptr)) {
-    }
-  }
   file.frames = file.index->size();
 }
 
@@ -297,6 +263,33 @@ void add_windows(std::vector<Window>& windows, Index file, Index begin, Index en
 }
 
 }  // namespace
+
+std::vector<std::string> find_files(Kind kind, const std::string& path) {
+  std::error_code error;
+  const auto check = [&] {
+    if (error) fail(ErrorCode::file, "cannot search ", path, ": ", error.message());
+  };
+  if (!fs::is_directory(path, error)) {
+    check();
+    return {path};
+  }
+  std::vector<std::string> files;
+  fs::recursive_directory_iterator entry(path, error);
+  check();
+  while (entry != fs::recursive_directory_iterator()) {
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    if (hidden) entry.disable_recursion_pending();
+    if (!hidden && is_one_of(kind, entry->path()) && entry->is_regular_file(error))
+      files.push_back(entry->path().string());
+    entry.increment(error);
+    check();
+  }
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    fail(ErrorCode::file, path, " holds no ", kind == Kind::videos ? "videos" : "pictures",
+         ", none of", endings[static_cast<int>(kind)], "; give another directory");
+  return files;
+}
 
 Split clip_files(const ClipFiles& given) {
   ClipFiles options = given;

@@ -16,12 +16,13 @@
 // Files that fit the cache, in the order of names, are decoded once, when first read, and kept as
 // resized frames; of the others each clip decodes what it needs (io/codecs.h).
 //
-// A video that cannot be opened is an Error when the dataset is made; other damage, and that of
-// pictures, is an Error of the read that meets it. With skip_bad every file is decoded when the
-// dataset is made, and those with any error are left out and listed in Split::skipped.
+// A video that cannot be opened is an Error when the dataset is made; with skip_bad it is left out
+// and listed in Split::skipped. Other damage, and that of pictures, is an Error of the read that
+// meets it.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "io/codecs.h"
 #include "io/dataset.h"
@@ -39,6 +40,9 @@ struct ClipFiles {
   Bytes cache = Bytes{1} << 30;
   CodecLimits limits;
 };
+
+// The files of a directory, or the one file that the path names.
+std::vector<std::string> find_files(ClipFiles::Kind kind, const std::string& path);
 
 Split clip_files(const ClipFiles& options);
 

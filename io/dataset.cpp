@@ -44,6 +44,29 @@ void Dataset::read(Index index, Random random, Tensor clip) const {
   do_read(index, random, clip);
 }
 
+void read_good(const Dataset& dataset, Index& sample, Random others,
+               const std::function<Random(Index)>& random_of, Tensor clip,
+               const std::function<void(const Error&)>& bad) {
+  constexpr std::uint64_t most = 8;
+  for (std::uint64_t drawn = 0;; ++drawn) {
+    try {
+      return dataset.read(sample, random_of(sample), clip);
+    } catch (const Error& error) {
+      const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
+      if (!damaged || drawn == most) throw;
+      bad(error);
+    }
+    sample = others.below(drawn, static_cast<std::uint32_t>(dataset.size()));
+  }
+}
+
+void Replacing::do_read(Index index, Random random, Tensor clip) const {
+  Index sample = index;
+  read_good(
+      *dataset_, sample, {0, static_cast<std::uint64_t>(index)}, [&](Index) { return random; },
+      clip, [&](const Error&) { ++bad_; });
+}
+
 Index held_out_of(Index size, double fraction) {
   if (!(fraction >= 0 && fraction <= 1))
     fail(ErrorCode::argument, "the fraction to hold out is ", fraction, ", expected 0 to 1");

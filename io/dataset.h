@@ -7,10 +7,14 @@
 // What a sample may vary by (where its window starts, augmentation) is drawn from `random`.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "kernels/error.h"
 #include "kernels/philox.h"
 #include "kernels/tensor.h"
 
@@ -39,6 +43,31 @@ struct Split {
 // Holds out round(fraction * size) samples, at least one where 0 < fraction and two samples are
 // there, drawn without a seed: the same ones in every run. Both parts keep the samples' order.
 Split split(std::shared_ptr<const Dataset> all, double fraction);
+
+// Reads `sample`; where its file is damaged or unreadable (Error format or file) another takes its
+// place: the first good one of those that `others` draws, at most eight. `sample` says which was
+// read, or failed last; `bad` is told of each that was passed over.
+void read_good(const Dataset& dataset, Index& sample, Random others,
+               const std::function<Random(Index)>& random_of, Tensor clip,
+               const std::function<void(const Error&)>& bad);
+
+// A dataset whose bad samples others replace, drawn by the bad one's index.
+class Replacing final : public Dataset {
+ public:
+  explicit Replacing(std::shared_ptr<const Dataset> dataset) : dataset_(std::move(dataset)) {}
+  Index bad() const { return bad_; }  // replaced so far
+
+  Index size() const override { return dataset_->size(); }
+  Shape shape() const override { return dataset_->shape(); }
+  std::string name(Index index) const override { return dataset_->name(index); }
+  std::string description() const override { return dataset_->description(); }
+
+ private:
+  void do_read(Index index, Random random, Tensor clip) const override;
+
+  std::shared_ptr<const Dataset> dataset_;
+  mutable std::atomic<Index> bad_ = 0;
+};
 
 // The number that split() holds out; an Error where fraction is outside [0, 1].
 Index held_out_of(Index size, double fraction);

@@ -13,7 +13,8 @@ namespace framefold {
 namespace {
 
 // Streams of their own, apart from the models' operations.
-constexpr std::uint64_t order_stream = 0x6f72646572, sample_stream = 0x73616d706c65;
+constexpr std::uint64_t order_stream = 0x6f72646572, sample_stream = 0x73616d706c65,
+                        bad_stream = 0x626164;
 
 // The error in flight, with the sample's name in front.
 std::exception_ptr named(const Dataset& dataset, Index sample) {
@@ -82,13 +83,12 @@ void Loader::read(Slot& slot, Index first, Index last, std::uint8_t* pixels) {
     const Index position = slot.step % epoch_steps_ * options_.batch + row;
     const Index sample = options_.shuffle ? permutation(position) : position;
     slot.samples[static_cast<std::size_t>(row)] = sample;
-    const Random random{options_.seed,
-                        stream_of(sample_stream, epoch, static_cast<std::uint64_t>(sample))};
     try {
-      std::uint8_t* clip = pixels + static_cast<Bytes>(row) * sample_.bytes();
-      dataset_->read(sample, random, {clip, sample_.dtype, sample_.shape});
+      read_or_replace(slot, row, epoch, position,
+                      pixels + static_cast<Bytes>(row) * sample_.bytes());
     } catch (...) {
-      const std::exception_ptr error = named(*dataset_, sample);
+      const std::exception_ptr error =
+          named(*dataset_, slot.samples[static_cast<std::size_t>(row)]);
       const std::lock_guard lock(mutex_);
       if (!slot.error || row < slot.error_row) {
         slot.error = error;
@@ -97,6 +97,25 @@ void Loader::read(Slot& slot, Index first, Index last, std::uint8_t* pixels) {
       return;
     }
   }
+}
+
+// The row's sample stands in its slot.
+void Loader::read_or_replace(Slot& slot, Index row, std::uint64_t epoch, Index position,
+                             std::uint8_t* clip) {
+  Index& sample = slot.samples[static_cast<std::size_t>(row)];
+  const Tensor to{clip, sample_.dtype, sample_.shape};
+  const auto random_of = [&](Index index) {
+    return Random{options_.seed,
+                  stream_of(sample_stream, epoch, static_cast<std::uint64_t>(index))};
+  };
+  if (!options_.bad.skip) return dataset_->read(sample, random_of(sample), to);
+  const Random others{options_.seed,
+                      stream_of(bad_stream, epoch, static_cast<std::uint64_t>(position))};
+  read_good(*dataset_, sample, others, random_of, to, [&](const Error& error) {
+    const std::lock_guard lock(mutex_);
+    ++slot.bad;
+    slot.last_bad = error.what();
+  });
 }
 
 void Loader::work(const std::stop_token& stop) {
@@ -110,6 +129,7 @@ void Loader::work(const std::stop_token& stop) {
       taken.step = claim_;
       taken.left = count;
       taken.error = nullptr;
+      taken.bad = 0;
     }
     claim_row_ = last == count ? 0 : last;
     if (last == count) ++claim_;
@@ -136,6 +156,7 @@ Batch Loader::next(Tensor clips) {
   if (workers_.empty()) {
     batch.step = step;
     batch.error = nullptr;
+    batch.bad = 0;
     read(batch, 0, count, direct ? clips.as<std::uint8_t>() : batch.pixels.get());
   } else {
     std::unique_lock lock(mutex_);
@@ -143,14 +164,21 @@ Batch Loader::next(Tensor clips) {
   }
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (batch.error) std::rethrow_exception(batch.error);
+  if (options_.bad.budget > 0 && bad_ + batch.bad > options_.bad.budget)
+    fail(ErrorCode::format, bad_ + batch.bad, " samples were bad, ", options_.bad.budget,
+         " are allowed; the last: ", batch.last_bad);
+  bad_ += batch.bad;
+  if (batch.bad > 0) last_bad_ = batch.last_bad;
   deliver(direct ? nullptr : batch.pixels.get(), count, clips);
   std::copy_n(batch.samples.begin(), count, current_.begin());
+  const Index bad = batch.bad;
   {
     const std::lock_guard lock(mutex_);
     ++next_;
   }
   wake_.notify_all();
-  return {step, step / epoch_steps_, count, {current_.data(), static_cast<std::size_t>(count)}};
+  return {
+      step, step / epoch_steps_, count, {current_.data(), static_cast<std::size_t>(count)}, bad};
 }
 
 // Copies `count` rows from `pixels`, null where they are in place, and clears the others.

@@ -7,6 +7,11 @@
 // sample reads with, are pure functions of (seed, epoch, position): batches depend on neither
 // workers nor prefetch, and seek(step) continues as if all steps before had been taken.
 //
+// Where bad samples are skipped, one whose file is damaged or unreadable (Error format or file)
+// gives its place to another, drawn by (seed, epoch, position, attempt): still a pure function.
+// Each is counted in the batch it was met in; the one that passes the budget is an Error of that
+// batch, as is a place for which eight others are bad too.
+//
 // An error while reading surfaces in the next() of its own step, names the sample, and returns
 // until seek(). The destructor may run at any time; it waits for the samples being read.
 // After construction the loader itself allocates nothing. One consumer thread.
@@ -27,6 +32,11 @@
 
 namespace framefold {
 
+struct BadSamples {
+  bool skip = false;
+  Index budget = 0;  // how many a loader may meet; 0: any number
+};
+
 struct LoaderOptions {
   Index batch = 1;
   bool shuffle = true;    // a new order each epoch; otherwise 0, 1, 2, ...
@@ -34,6 +44,7 @@ struct LoaderOptions {
   int workers = 1;        // 0: next() reads by itself
   Index prefetch = 2;     // batches kept ready or being read, at least 1
   std::uint64_t seed = 0;
+  BadSamples bad;
   Index steps = std::numeric_limits<Index>::max();  // nothing is read past this many batches
 };
 
@@ -41,6 +52,7 @@ struct Batch {
   Index step = 0, epoch = 0;
   Index count = 0;                 // samples; rows from here on are zero
   std::span<const Index> samples;  // their indices, valid until the next call
+  Index bad = 0;                   // samples that others replaced
 };
 
 class Loader {
@@ -52,6 +64,8 @@ class Loader {
   Batch next(Tensor clips);
   void seek(Index step);
   std::vector<std::string> names(const Batch& batch) const;
+  Index bad() const { return bad_; }  // samples replaced in the batches delivered
+  const std::string& last_bad() const { return last_bad_; }  // what was wrong with one of them
   double waited() const { return waited_; }  // seconds next() has spent waiting for samples
 
  private:
@@ -61,11 +75,15 @@ class Loader {
     std::vector<Index> samples;
     std::exception_ptr error;  // of the first row that failed
     Index error_row = 0;
+    Index bad = 0;
+    std::string last_bad;
   };
 
   Index rows(Index step) const;
   Slot& slot(Index step);
   void read(Slot& slot, Index first, Index last, std::uint8_t* pixels);
+  void read_or_replace(Slot& slot, Index row, std::uint64_t epoch, Index position,
+                       std::uint8_t* clip);
   void work(const std::stop_token& stop);
   void deliver(const std::uint8_t* pixels, Index count, Tensor clips) const;
 
@@ -74,6 +92,8 @@ class Loader {
   TensorType sample_;
   Index epoch_steps_ = 0, grain_ = 1;
   double waited_ = 0;
+  Index bad_ = 0;
+  std::string last_bad_;
 
   std::mutex mutex_;  // guards what follows, the slots' steps, counts and errors
   std::condition_variable_any wake_, ready_;

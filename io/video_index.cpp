@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first bytes of an entry; the last character is the layout's version.
-constexpr std::string_view mark = "framefold index 1";
+constexpr std::string_view mark = "framefold index 2";
 constexpr Bytes largest = Bytes{1} << 30;  // of an entry
 
 // Numbers as they lie in memory: an index never leaves its machine's kind.
@@ -86,6 +86,7 @@ void for_each_field(auto& index, auto&& visit) {
   visit(index.rate);
   visit(index.variable_rate);
   visit(index.duration);
+  visit(index.promised);
 }
 void for_each_field(auto& packet, auto&& visit) requires requires { packet.disposable; }
 {

@@ -47,6 +47,7 @@ struct VideoIndex {
   double rate = 0;              // frames a second, the mean; 0 for a single frame
   bool variable_rate = false;   // a frame lasts twice as long as another, or more
   double duration = 0;          // seconds, the last frame's included
+  double promised = 0;          // seconds, by the file's header; 0: it does not say
   std::vector<VideoFrame> frames;
   std::vector<VideoPacket> packets;
 

@@ -175,8 +175,6 @@ TEST_F(Clips, DamageFoundWhileReadingNamesTheFile) {
     ASSERT_EQ(clips->size(), 7);  // of the 50 frames that are announced
     EXPECT_ERROR(ErrorCode::format, "cannot be decoded", read(*clips, 5));
     EXPECT_ERROR(ErrorCode::format, "corrupted.mp4", read(*clips, 5));
-    options.skip_bad = true;
-    EXPECT_ERROR(ErrorCode::format, "frame 28 cannot be decoded", clip_files(options));
   }
 }
 
@@ -211,10 +209,8 @@ TEST_F(Clips, Pictures) {
                         static_cast<std::uint8_t>(200 - number)}));
     }
   write("y.jpg", "no picture");
-  const Split bad = clip_files(options);  // pictures are opened when they are read, or:
+  const Split bad = clip_files(options);  // pictures are opened when they are read
   EXPECT_ERROR(ErrorCode::format, "y.jpg", for (Index i = 0; i < 5; ++i) read(*bad.train, i));
-  options.skip_bad = true;
-  EXPECT_EQ(clip_files(options).skipped.size(), 1U);
 }
 
 TEST_F(Clips, CachedAndDecodedAnewAreTheSame) {
@@ -255,11 +251,9 @@ TEST(ClipFiles, PngPictures) {
       }
     }
   directory.write("a.png", "no picture");
-  EXPECT_ERROR(ErrorCode::format, "a.png",
-               clip_files({.kind = ClipFiles::Kind::pictures,
-                           .path = (directory / "a.png").string(),
-                           .held_out = 0,
-                           .skip_bad = true}));
+  const auto bad = clip_files(
+      {.kind = ClipFiles::Kind::pictures, .path = (directory / "a.png").string(), .held_out = 0});
+  EXPECT_ERROR(ErrorCode::format, "a.png", read(*bad.train, 0));
 }
 
 TEST(ClipFiles, RefusesWhatDoesNotFit) {

@@ -15,6 +15,7 @@
 #include "cli/run_directory.h"
 #include "io/file.h"
 #include "io/picture.h"
+#include "io/plugin.h"
 #include "tests/temporary.h"
 
 namespace framefold {
@@ -264,6 +265,36 @@ TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
   auto parts = numbers("runs/parts/metrics.jsonl");
   std::erase_if(parts, [](const auto& row) { return row.first == 5; });  // its last one then
   EXPECT_EQ(parts, numbers("runs/whole/metrics.jsonl"));
+}
+
+TEST_F(Command, VerifiesVideos) {
+  if (open_plugin("libframefold_codecs.so", "framefold_codecs").symbol == nullptr)
+    GTEST_SKIP() << "libframefold_codecs.so is absent";
+  const std::string head = "YUV4MPEG2 W16 H8 F25:1 Ip A1:1 Cmono\n";
+  const std::string frame = "FRAME\n" + std::string(16 * 8, 'x');
+  fs::create_directory(directory / "videos");
+  write_file(directory / "videos/a.y4m", head + frame + frame + frame);
+  Result all_good = run({"data", "verify", "videos", "--json"});
+  EXPECT_EQ(all_good.code, 0) << all_good.err;
+  EXPECT_EQ(all_good.json()["totals"]["good"], 1);
+  EXPECT_TRUE(fs::exists(directory / "videos/.framefold-index/a.y4m.index"));
+  EXPECT_EQ(read_file(directory / "quarantine.txt", 100), "");
+
+  write_file(directory / "videos/b.y4m", head + frame);
+  write_file(directory / "videos/c.mp4", "no video");
+  write_file(directory / "videos/d.y4m", "YUV4MPEG2 W3 H8 F25:1 Ip A1:1 Cmono\n" +
+                                             ("FRAME\n" + std::string(24, 'x')) + "FRAME\n" +
+                                             std::string(24, 'y'));
+  const Result some = run({"data", "verify", "videos", "--frames", "2", "--json"});
+  EXPECT_EQ(some.code, 3) << some.err;
+  const Json files = some.json()["files"];
+  const char* verdicts[] = {"good", "too short", "unreadable", "odd size"};
+  ASSERT_EQ(files.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(files[i]["verdict"], verdicts[i]) << files[i];
+  EXPECT_EQ(read_file(directory / "quarantine.txt", 1000), "videos/b.y4m\nvideos/c.mp4\n");
+  const Result text = run({"data", "verify", "videos/a.y4m", "videos/c.mp4"});
+  EXPECT_EQ(text.code, 3);
+  EXPECT_NE(text.out.find("1 of 2 good, 1 unreadable"), std::string::npos) << text.out;
 }
 
 // Other data may be of another kind: here pictures, which need no codecs.

@@ -13,6 +13,7 @@
 
 #include "io/random.h"
 #include "kernels/error.h"
+#include "tests/temporary.h"
 
 namespace framefold {
 namespace {
@@ -262,6 +263,62 @@ TEST(Loader, RefusesWhatDoesNotFit) {
   Buffer small({DType::u8, {1, 2, 1, 2, 1}});
   EXPECT_THROW(loader.next(small.tensor), Error);
   EXPECT_THROW(loader.seek(-1), Error);
+}
+
+// The samples of the first `steps` batches, and how many were replaced.
+std::pair<std::vector<Index>, Index> delivered(const std::set<Index>& bad, LoaderOptions options,
+                                               Index steps) {
+  Loader loader(std::make_shared<Numbers>(20, bad), options);
+  Buffer buffer(loader.type());
+  std::vector<Index> samples;
+  Index replaced = 0;
+  for (Index step = 0; step < steps; ++step) {
+    const Batch batch = loader.next(buffer.tensor);
+    for (Index row = 0; row < batch.count; ++row) {
+      const Index sample = batch.samples[static_cast<std::size_t>(row)];
+      EXPECT_EQ(buffer.bytes[static_cast<std::size_t>(4 * row)], sample);
+      samples.push_back(sample);
+    }
+    replaced += batch.bad;
+  }
+  EXPECT_EQ(loader.bad(), replaced);
+  EXPECT_EQ(loader.last_bad().empty(), replaced == 0);
+  return {samples, replaced};
+}
+
+TEST(Loader, BadSamplesGiveTheirPlaceToOthers) {
+  LoaderOptions options{.batch = 5, .workers = 0, .seed = 3, .bad = {.skip = true}};
+  const auto [whole, none] = delivered({}, options, 8);
+  EXPECT_EQ(none, 0);
+  const std::set<Index> bad = {2, 7, 11};
+  const auto [samples, replaced] = delivered(bad, options, 8);  // two epochs
+  EXPECT_GE(replaced, 6);                                       // one that is drawn may be bad too
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_FALSE(bad.contains(samples[i]));
+    if (!bad.contains(whole[i])) {
+      EXPECT_EQ(samples[i], whole[i]);
+    }
+  }
+  for (const int workers : {1, 4}) {
+    options.workers = workers;
+    EXPECT_EQ(delivered(bad, options, 8), std::make_pair(samples, replaced));
+  }
+}
+
+TEST(Loader, BadSamplesKeepToTheirBudget) {
+  LoaderOptions options{.batch = 5, .shuffle = false, .workers = 2, .bad = {true, 2}};
+  Loader loader(std::make_shared<Numbers>(20, std::set<Index>{1, 8, 12}), options);
+  Buffer buffer(loader.type());
+  loader.next(buffer.tensor);
+  const Index met = loader.bad() + loader.next(buffer.tensor).bad;
+  ASSERT_LE(met, 3);
+  EXPECT_ERROR(ErrorCode::format, "2 are allowed; the last: the moon is full",
+               for (int i = 0; i < 8; ++i) loader.next(buffer.tensor));
+  std::set<Index> all;
+  for (Index i = 0; i < 20; ++i) all.insert(i);
+  options.bad.budget = 0;
+  Loader hopeless(std::make_shared<Numbers>(20, all), options);
+  EXPECT_ERROR(ErrorCode::format, "the moon is full", hopeless.next(buffer.tensor));
 }
 
 }  // namespace

@@ -53,6 +53,8 @@ void Demuxer::open() {
   format->codec_whitelist = av_strdup(allowed_decoders);
   format->protocol_whitelist = av_strdup("file");
   code = avformat_open_input(&format, nullptr, nullptr, nullptr);  // frees `format` on failure
+  if (code < 0 && last_log().find("moov atom not found") != std::string::npos)
+    refuse(path_, "its table of frames is missing, the file may be cut short", code);
   if (code < 0) refuse(path_, "is no video or picture that is known here", code);
   format_.reset(format);
   if (index_ == nullptr || !complete()) {
@@ -103,6 +105,13 @@ double Demuxer::pixel_aspect(AVFrame* frame) const {
   const AVRational ratio =
       av_guess_sample_aspect_ratio(format_.get(), format_->streams[stream_], frame);
   return ratio.num > 0 && ratio.den > 0 ? av_q2d(ratio) : 1.0;
+}
+
+double Demuxer::promised() const {
+  if (stream().duration > 0)
+    return static_cast<double>(stream().duration) * av_q2d(stream().time_base);
+  const bool said = format_->duration_estimation_method == AVFMT_DURATION_FROM_STREAM;
+  return said && format_->duration > 0 ? static_cast<double>(format_->duration) / AV_TIME_BASE : 0;
 }
 
 int Demuxer::delay() const { return stream().codecpar->video_delay; }

@@ -15,6 +15,7 @@ class Demuxer {
 
   const AVStream& stream() const { return *format_->streams[stream_]; }
   int delay() const;
+  double promised() const;  // seconds, by the header; 0: it does not say
   double pixel_aspect(AVFrame* frame) const;
   int quarter_turns() const;  // clockwise, from stored to upright
 

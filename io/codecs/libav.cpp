@@ -29,11 +29,16 @@ const char* const allowed_decoders =
 void keep_log() { av_log_set_callback(keep_detail); }
 void forget_log() { detail[0] = 0; }
 
+std::string last_log() {
+  std::string said(detail.data());
+  while (!said.empty() && (said.back() == '\n' || said.back() == ' ')) said.pop_back();
+  return said;
+}
+
 void refuse(const std::string& path, const std::string& what, int code) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> words{};
   av_strerror(code, words.data(), words.size());
-  std::string said(detail.data());
-  while (!said.empty() && (said.back() == '\n' || said.back() == ' ')) said.pop_back();
+  std::string said = last_log();
   if (!said.empty()) said = " (" + said + ")";
   fail(code == AVERROR(ENOMEM) ? ErrorCode::memory : ErrorCode::format, path, ": ", what, ": ",
        words.data(), said);

@@ -36,6 +36,7 @@ using OwnedScaler = std::unique_ptr<SwsContext, Free<sws_freeContext>>;
 // What libav logs is kept by thread as the detail of its next error; nothing is printed.
 void keep_log();
 void forget_log();
+std::string last_log();
 
 // Throws what libav says of `path`: what could not be done, its code, the last thing it logged.
 [[noreturn]] void refuse(const std::string& path, const std::string& what, int code);

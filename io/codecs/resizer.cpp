@@ -19,6 +19,22 @@ FRAMEFOLD_SIMD void add_row(std::uint32_t* sums, const std::uint8_t* source, std
     for (Index x = 0; x < count; ++x) sums[x] = weight * source[x];
 }
 
+// sums[x] (=, or += where `more`) weights[x] * source[first[x]]
+FRAMEFOLD_SIMD void add_picked(std::uint32_t* sums, const std::uint32_t* source,
+                               const std::int32_t* first, const std::uint32_t* weights, Index count,
+                               bool more) {
+  if (more)
+    for (Index x = 0; x < count; ++x) sums[x] += weights[x] * source[first[x]];
+  else
+    for (Index x = 0; x < count; ++x) sums[x] = weights[x] * source[first[x]];
+}
+
+FRAMEFOLD_SIMD void to_64ths(std::int32_t* out, const std::uint32_t* sums, Index count) {
+  constexpr int shift = 2 * weight_bits - fraction_bits;
+  for (Index x = 0; x < count; ++x)
+    out[x] = static_cast<std::int32_t>((sums[x] + (1U << (shift - 1))) >> shift);
+}
+
 FRAMEFOLD_INLINE std::uint8_t clamped(std::int32_t value) {
   constexpr int shift = fraction_bits + colour_bits;
   value = (value + (1 << (shift - 1))) >> shift;
@@ -105,6 +121,7 @@ Resizer::Resizer(const AVFrame& frame, const Part& part, const FrameFormat& form
     colours_[2 + i] = static_cast<std::int32_t>(
         std::lround(matrix[i] * (full ? 224.0 / 255 : 1.0) / (1 << (16 - colour_bits))));
   sums_.resize(static_cast<std::size_t>(std::max(columns_[0].end, columns_[1].end)));
+  picked_.resize(static_cast<std::size_t>(format.width));
   const bool grey = pixels.nb_components == 1;
   for (std::size_t i = 0; i < 3; ++i)
     lines_[i].assign(static_cast<std::size_t>(format.width),
@@ -122,6 +139,7 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
   const auto most = std::min(length, static_cast<Index>(std::ceil(std::max(step, 1.0))) + 1);
   result.taps = most;
   result.begin = length;
+  result.weights.resize(static_cast<std::size_t>(most * count));
   std::vector<double> parts(static_cast<std::size_t>(most));
   for (Index i = 0; i < count; ++i) {
     // The span a pixel covers; enlarged, one as wide as a source around its middle.
@@ -136,12 +154,13 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
       parts[static_cast<std::size_t>(tap)] += std::max(0.0, overlap) / std::max(step, 1.0);
     }
     double whole = 0;
-    int given = 0;
+    std::uint32_t given = 0;
+    auto weight = result.weights.begin() + i;
     for (const double part : parts) {  // rounded so that all of them make 4096
       whole += part * (1 << weight_bits);
-      const int weight = static_cast<int>(std::lround(whole)) - given;
-      given += weight;
-      result.weights.push_back(static_cast<std::uint16_t>(weight));
+      *weight = static_cast<std::uint32_t>(std::lround(whole)) - given;
+      given += *weight;
+      if (&part != &parts.back()) weight += count;
     }
     result.first.push_back(static_cast<std::int32_t>(first));
     result.begin = std::min(result.begin, first);
@@ -157,23 +176,19 @@ void Resizer::line(const AVFrame& frame, int plane, Index y, std::int32_t* out) 
   const auto row = static_cast<std::size_t>(y);
   bool more = false;
   for (Index k = 0; k < rows.taps; ++k) {
-    const std::uint16_t weight =
-        rows.weights[row * static_cast<std::size_t>(rows.taps) + static_cast<std::size_t>(k)];
+    const std::uint32_t weight =
+        rows.weights[static_cast<std::size_t>(k) * rows.first.size() + row];
     if (weight == 0) continue;
     const std::uint8_t* source =
         frame.data[plane] + (rows.first[row] + k) * frame.linesize[plane] + columns.begin;
     add_row(sums_.data() + columns.begin, source, weight, columns.end - columns.begin, more);
     more = true;
   }
-  constexpr int shift = 2 * weight_bits - fraction_bits;
-  const std::uint16_t* weights = columns.weights.data();
-  for (const std::int32_t first : columns.first) {
-    const std::uint32_t* sums = sums_.data() + first;
-    std::uint32_t sum = 1U << (shift - 1);
-    for (Index k = 0; k < columns.taps; ++k) sum += sums[k] * weights[k];
-    weights += columns.taps;
-    *out++ = static_cast<std::int32_t>(sum >> shift);
-  }
+  const auto count = static_cast<Index>(columns.first.size());
+  for (Index k = 0; k < columns.taps; ++k)
+    add_picked(picked_.data(), sums_.data() + k, columns.first.data(),
+               columns.weights.data() + k * count, count, k > 0);
+  to_64ths(out, picked_.data(), count);
 }
 
 void Resizer::run(const AVFrame& frame, std::uint8_t* pixels) {

@@ -29,11 +29,12 @@ class Resizer {
   void run(const AVFrame& frame, std::uint8_t* pixels);  // [H, W, C]
 
  private:
-  // For each pixel of a line: `taps` weights, which sum up to 4096, from source `first` on.
+  // For each pixel of a line: `taps` weights, which sum up to 4096, from source `first` on. They
+  // lie tap by tap.
   struct Axis {
     Index taps = 0, begin = 0, end = 0;  // of the sources that are read
     std::vector<std::int32_t> first;
-    std::vector<std::uint16_t> weights;
+    std::vector<std::uint32_t> weights;
   };
   static Axis axis(double begin, double step, Index count, Index length);
   void line(const AVFrame& frame, int plane, Index y, std::int32_t* out);
@@ -43,6 +44,7 @@ class Resizer {
   std::array<Index, 6> frame_;             // of what frames it was made for
   std::array<Axis, 2> rows_, columns_;     // of luma and chroma
   std::array<std::int32_t, 6> colours_{};  // offset and factor of luma, then crv, cbu, cgu, cgv
+  std::vector<std::uint32_t> picked_;      // of one line
   std::vector<std::uint32_t> sums_;        // of one line, over rows
   std::array<std::vector<std::int32_t>, 3> lines_;  // in 64ths
 };

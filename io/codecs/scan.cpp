@@ -136,6 +136,7 @@ VideoIndex scan_video(const std::string& path, const CodecLimits& limits) {
   const double aspect = demuxer.pixel_aspect(nullptr);
   index.pixel_aspect = turned ? 1 / aspect : aspect;
   index.delay = demuxer.delay();
+  index.promised = demuxer.promised();
   keep_limits(path, index, limits);
 
   read_packets(demuxer, path, limits, scan);
