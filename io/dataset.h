@@ -61,6 +61,7 @@ class Replacing final : public Dataset {
   Shape shape() const override { return dataset_->shape(); }
   std::string name(Index index) const override { return dataset_->name(index); }
   std::string description() const override { return dataset_->description(); }
+  Index label(Index index) const override { return dataset_->label(index); }
 
  private:
   void do_read(Index index, Random random, Tensor clip) const override;

@@ -132,7 +132,7 @@ void Places::add(ListEntry entry, const std::vector<std::string>& candidates,
   if (!skip_missing_)
     fail(ErrorCode::format, message,
          "; name the directory that paths begin at (data.list_root), or leave out what is missing "
-         "(data.skip_bad)");
+         "(data.on_bad=skip)");
   list_.missing.push_back(std::move(message));
 }
 
