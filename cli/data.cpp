@@ -167,7 +167,7 @@ void add_show(CLI::App& data) {
                    "The first clip under this augmentation alone, drawn three times")
       ->type_name("NAME");
   command->callback([arguments] { show(*arguments); });
-  add_data_verify(*data);
+  add_data_verify(data);
 }
 
 struct PackArguments {
