@@ -167,7 +167,6 @@ void add_show(CLI::App& data) {
                    "The first clip under this augmentation alone, drawn three times")
       ->type_name("NAME");
   command->callback([arguments] { show(*arguments); });
-  add_data_verify(data);
 }
 
 struct PackArguments {
@@ -244,6 +243,7 @@ void add_data(CLI::App& app) {
   data->require_subcommand(1);
   add_show(*data);
   add_pack(*data);
+  add_data_verify(*data);
 }
 
 }  // namespace framefold
