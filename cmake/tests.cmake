@@ -14,8 +14,10 @@ endforeach()
 add_library(framefold_host_kernels OBJECT ${host_kernel_sources})
 target_link_libraries(framefold_host_kernels PRIVATE framefold_options)
 target_include_directories(framefold_host_kernels PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-target_compile_options(framefold_host_kernels PRIVATE
-  -Wno-unknown-pragmas -fno-strict-aliasing $<$<NOT:$<BOOL:${FRAMEFOLD_SANITIZE}>>:-fsanitize=thread>)
+target_compile_options(framefold_host_kernels PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
+if(NOT FRAMEFOLD_SANITIZE)
+  target_compile_options(framefold_host_kernels PRIVATE -fsanitize=thread)
+endif()
 
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp
   ${PROJECT_SOURCE_DIR}/tests/simt/*.cpp)

@@ -34,6 +34,7 @@ struct StandardMath {
     return std::erf(x);
   }
 };
+#ifndef __CUDACC__  // for vectors of the CPU alone
 struct VectorMath {
   FRAMEFOLD_INLINE static float exp(float x) { return simd::exp(x); }
   FRAMEFOLD_INLINE static float log1p(float x) { return simd::log(1 + x); }
@@ -41,6 +42,7 @@ struct VectorMath {
   FRAMEFOLD_INLINE static float sigmoid(float x) { return simd::sigmoid(x); }
   FRAMEFOLD_INLINE static float erf(float x) { return simd::erf(x); }
 };
+#endif
 
 // Elements below which a loop is not shared among threads.
 inline constexpr Index pointwise_grain = 16384;
