@@ -34,6 +34,8 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERT
 add_dependencies(framefold-tests framefold)
 gtest_discover_tests(framefold-tests DISCOVERY_TIMEOUT 60)
 if(FRAMEFOLD_SANITIZE)  # GCC 12 warns of its own <regex> when it is instrumented
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERTIES
-    COMPILE_OPTIONS -Wno-maybe-uninitialized)
+  foreach(user op_cases test_command test_simt)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/${user}.cpp PROPERTIES
+      COMPILE_OPTIONS -Wno-maybe-uninitialized)
+  endforeach()
 endif()

@@ -71,8 +71,8 @@ void note_write(const Access& access, Cell& cell) {
   cell.write_sync = access.sync;
 }
 
-// The hooks see every access of an instrumented kernel.
-void on_access(const void* p, std::size_t bytes, bool write) {
+// The hooks see every access of an instrumented kernel; the address sanitizer has its own.
+[[maybe_unused]] void on_access(const void* p, std::size_t bytes, bool write) {
   if (!running()) return;
   instrumented = true;
   const bool shared = shared_memory.has(p);
