@@ -100,7 +100,8 @@ void sharpness(Tensor clip, double factor) {
         for (Index dy = -row; dy <= row; dy += row)
           for (Index dx = -frames.channels; dx <= frames.channels; dx += frames.channels)
             sum += in[static_cast<std::size_t>(i + dy + dx)];
-        frame[i] = blend((2 * sum + 13) / 26, in[static_cast<std::size_t>(i)], factor);
+        const int smooth = (2 * sum + 13) / 26;
+        frame[i] = blend(smooth, in[static_cast<std::size_t>(i)], factor);
       }
   }
 }

@@ -192,9 +192,8 @@ void read_npy(VideoList& list) {
   if (file.size() < start.size()) fail(ErrorCode::format, list.path, ": too short for an array");
   file.read(0, start.data(), start.size());
   const bool old = start[6] == 1;
-  const std::uint64_t length =
-      old ? start[8] | start[9] << 8U
-          : start[8] | start[9] << 8U | start[10] << 16U | std::uint64_t{start[11]} << 24U;
+  std::uint64_t length = 0;
+  for (std::size_t i = old ? 9 : 11; i >= 8; --i) length = length << 8U | start[i];
   const std::uint64_t begin = old ? 10 : 12;
   if (std::memcmp(start.data(), "\x93NUMPY", 6) != 0 || start[6] < 1 || start[6] > 3 ||
       length > most_in_line || length > file.size() - begin)

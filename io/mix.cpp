@@ -24,7 +24,7 @@ double beta(double alpha, Draws& draws) {
 
 // Both become own * lambda + other * (1 - lambda), of what they were.
 std::uint8_t blended(std::uint8_t own, std::uint8_t other, double lambda) {
-  return static_cast<std::uint8_t>(lambda * own + (1 - lambda) * other + 0.5);
+  return static_cast<std::uint8_t>(std::lround(lambda * own + (1 - lambda) * other));
 }
 
 }  // namespace

@@ -130,7 +130,8 @@ std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set
   return std::make_shared<Sampled>(std::move(set), videos, options);
 }
 
-Split sampled_split(std::shared_ptr<const VideoSet> set, double held_out, SampledClips options) {
+Split sampled_split(const std::shared_ptr<const VideoSet>& set, double held_out,
+                    SampledClips options) {
   const Index size = set->size(), wanted = held_out_of(size, held_out);
   const Permutation permutation(size, Random{});
   std::vector<Index> order;

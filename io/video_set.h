@@ -53,6 +53,7 @@ std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set
 
 // Two parts of the set's videos as io/dataset.h's split() makes them of samples: `options` says
 // what both are sampled like.
-Split sampled_split(std::shared_ptr<const VideoSet> set, double held_out, SampledClips options);
+Split sampled_split(const std::shared_ptr<const VideoSet>& set, double held_out,
+                    SampledClips options);
 
 }  // namespace framefold
