@@ -12,6 +12,7 @@
 #define SIMT_ASAN 1
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #else
 #define SIMT_ASAN 0
 #endif
