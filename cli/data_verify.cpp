@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <mutex>
-#include <thread>
 
 #include "cli/command.h"
 #include "cli/exit.h"
@@ -13,6 +11,7 @@
 #include "io/clip_files.h"
 #include "io/codecs.h"
 #include "io/file.h"
+#include "io/parallel.h"
 
 namespace framefold {
 namespace {
@@ -94,28 +93,24 @@ std::vector<Finding> examine_all(const std::vector<std::string>& paths,
   codecs();  // fails here where there are none
   ProgressLine progress;
   std::mutex showing;
-  std::atomic<std::size_t> next = 0;
   std::size_t done = 0, bad = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < findings.size(); i = next++) {
-      examine(findings[i], arguments.frames);
-      const std::lock_guard lock(showing);
-      ++done;
-      if (findings[i].verdict != Verdict::good) ++bad;
-      if (!progress.due()) continue;
-      constexpr std::size_t width = 30;
-      const std::size_t full = width * done / findings.size();
-      progress.show(text('[', std::string(full, '#'), std::string(width - full, '.'), "] ", done,
-                         " of ", findings.size(), ", ", bad, " not good"));
-    }
+  const auto show = [&](const Finding& finding) {
+    const std::lock_guard lock(showing);
+    ++done;
+    if (finding.verdict != Verdict::good) ++bad;
+    if (!progress.due()) return;
+    constexpr std::size_t width = 30;
+    const std::size_t full = width * done / findings.size();
+    progress.show(text('[', std::string(full, '#'), std::string(width - full, '.'), "] ", done,
+                       " of ", findings.size(), ", ", bad, " not good"));
   };
-  const auto wanted = arguments.threads > 0 ? static_cast<std::size_t>(arguments.threads)
-                                            : std::max(1U, std::thread::hardware_concurrency());
-  {
-    std::vector<std::jthread> others(std::min(wanted, findings.size()) - 1);
-    for (std::jthread& other : others) other = std::jthread(work);
-    work();
-  }
+  in_parallel(
+      findings.size(),
+      [&](std::size_t i) {
+        examine(findings[i], arguments.frames);
+        show(findings[i]);
+      },
+      static_cast<std::size_t>(arguments.threads));
   progress.clear();
   return findings;
 }

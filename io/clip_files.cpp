@@ -1,8 +1,6 @@
 #include "io/clip_files.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -11,10 +9,11 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
+#include "io/endings.h"
 #include "io/file.h"
+#include "io/parallel.h"
 #include "io/picture.h"
 #include "io/random.h"
 #include "io/resample.h"
@@ -26,22 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = ClipFiles::Kind;
 
-constexpr std::string_view endings[] = {
-    " .mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .ogv .gif .3gp .h264 .y4m ",
-    " .png .jpg .jpeg .webp .bmp .tif .tiff "};
-
 constexpr Bytes largest_indices = Bytes{256} << 20;  // kept in memory, of all videos
 
-std::string ending_of(const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return ending;
-}
-
-bool is_one_of(Kind kind, const fs::path& path) {
-  const std::string ending = ending_of(path);
-  return !ending.empty() &&
-         endings[static_cast<int>(kind)].find(" " + ending + " ") != std::string_view::npos;
+std::string_view endings_of(Kind kind) {
+  return kind == Kind::videos ? video_endings : picture_endings;
 }
 
 // The files, their frames as far as they are kept, and how to get at the others.
@@ -116,22 +103,15 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
     files_.push_back(std::make_unique<File>());
     files_.back()->path = path;
   }
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < files_.size(); i = next++) try {
-        inspect(*files_[i]);
-      } catch (const Error& error) {
-        errors[i] = error;
-      } catch (const std::exception& error) {
-        errors[i] = Error(ErrorCode::memory, text(paths[i], ": ", error.what()));
-      }
-  };
-  {
-    std::vector<std::jthread> others(std::min<std::size_t>(
-        files_.size() - 1, std::max(1U, std::thread::hardware_concurrency()) - 1));
-    for (std::jthread& other : others) other = std::jthread(work);
-    work();
-  }
+  in_parallel(files_.size(), [&](std::size_t i) {
+    try {
+      inspect(*files_[i]);
+    } catch (const Error& error) {
+      errors[i] = error;
+    } catch (const std::exception& error) {
+      errors[i] = Error(ErrorCode::memory, text(paths[i], ": ", error.what()));
+    }
+  });
   for (const auto& error : errors) {
     if (!error) continue;
     if (!options.skip_bad || error->code() == ErrorCode::unavailable) throw Error(*error);
@@ -279,7 +259,7 @@ std::vector<std::string> find_files(Kind kind, const std::string& path) {
   while (entry != fs::recursive_directory_iterator()) {
     const bool hidden = entry->path().filename().string().starts_with('.');
     if (hidden) entry.disable_recursion_pending();
-    if (!hidden && is_one_of(kind, entry->path()) && entry->is_regular_file(error))
+    if (!hidden && ends_in(endings_of(kind), entry->path()) && entry->is_regular_file(error))
       files.push_back(entry->path().string());
     entry.increment(error);
     check();
@@ -287,7 +267,7 @@ std::vector<std::string> find_files(Kind kind, const std::string& path) {
   std::sort(files.begin(), files.end());
   if (files.empty())
     fail(ErrorCode::file, path, " holds no ", kind == Kind::videos ? "videos" : "pictures",
-         ", none of", endings[static_cast<int>(kind)], "; give another directory");
+         ", none of", endings_of(kind), "; give another directory");
   return files;
 }
 

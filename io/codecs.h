@@ -6,8 +6,8 @@
 // packet or frame that its demuxer or decoder calls damaged is an Error of the read that needs
 // it; every Error names the file.
 //
-// Delivered frames are upright (display rotation applied), cropped and resized by area averaging,
-// bit for bit the same on every processor, and the same however they were reached: frame i of a
+// Delivered frames are upright (display rotation applied), cropped and resized (shrinking:
+// by area averaging), bit for bit the same on every processor, and the same however they were reached: frame i of a
 // VideoReader equals the i-th of a FrameReader.
 #pragma once
 

@@ -74,19 +74,23 @@ Index held_out_of(Index size, double fraction) {
   return fraction > 0 && size > 1 ? std::max<Index>(1, rounded) : rounded;
 }
 
-Split split(std::shared_ptr<const Dataset> all, double fraction) {
-  const Index size = all->size();
+SplitIndices split_indices(Index size, double fraction) {
   const Index wanted = held_out_of(size, fraction);
-  if (wanted == 0) return {std::move(all), nullptr, {}};
-  if (wanted == size) return {nullptr, std::move(all), {}};
   const Permutation permutation(size, Random{});
-  std::vector<Index> order(static_cast<std::size_t>(size));
-  for (Index i = 0; i < size; ++i) order[static_cast<std::size_t>(i)] = permutation(i);
-  const auto middle = order.begin() + wanted;
-  std::sort(order.begin(), middle);
-  std::sort(middle, order.end());
-  return {std::make_shared<Subset>(all, std::vector<Index>(middle, order.end())),
-          std::make_shared<Subset>(all, std::vector<Index>(order.begin(), middle)),
+  SplitIndices parts;
+  for (Index i = 0; i < size; ++i)
+    (i < wanted ? parts.held_out : parts.train).push_back(permutation(i));
+  std::sort(parts.train.begin(), parts.train.end());
+  std::sort(parts.held_out.begin(), parts.held_out.end());
+  return parts;
+}
+
+Split split(std::shared_ptr<const Dataset> all, double fraction) {
+  SplitIndices parts = split_indices(all->size(), fraction);
+  if (parts.held_out.empty()) return {std::move(all), nullptr, {}};
+  if (parts.train.empty()) return {nullptr, std::move(all), {}};
+  return {std::make_shared<Subset>(all, std::move(parts.train)),
+          std::make_shared<Subset>(all, std::move(parts.held_out)),
           {}};
 }
 

@@ -70,6 +70,12 @@ class Replacing final : public Dataset {
   mutable std::atomic<Index> bad_ = 0;
 };
 
+// The indices of both parts that split() makes of `size` samples.
+struct SplitIndices {
+  std::vector<Index> train, held_out;
+};
+SplitIndices split_indices(Index size, double fraction);
+
 // The number that split() holds out; an Error where fraction is outside [0, 1].
 Index held_out_of(Index size, double fraction);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "io/endings.h"
 #include "io/file.h"
 #include "io/list_parts.h"
 
@@ -173,7 +174,7 @@ void read_tar(VideoList& list) {
     if (ending == ".cls" || ending == ".json") {
       const Index read = label_in(tar.content(*member), ending == ".json", labels, place);
       if (read >= 0) label = read;
-    } else if (is_video(member->name)) {
+    } else if (ends_in(video_endings, member->name)) {
       if (video) fail(ErrorCode::format, place, ": a sample has two videos");
       video = ListEntry{.kind = ListEntry::Kind::member,
                         .path = list.path,

@@ -1,7 +1,6 @@
 #include "io/list_parts.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <system_error>
 
@@ -9,16 +8,6 @@ namespace framefold::lists {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view video_endings =
-    " .mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .ogv .gif .3gp .h264 .y4m ";
-constexpr std::string_view picture_endings = " .png .jpg .jpeg .webp .bmp .tif .tiff ";
-
-bool ends_in(std::string_view endings, const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return !ending.empty() && endings.find(" " + ending + " ") != std::string_view::npos;
-}
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -104,9 +93,6 @@ std::vector<Index> take_integers(std::string_view& text) {
   }
   return integers;
 }
-
-bool is_video(const fs::path& path) { return ends_in(video_endings, path); }
-bool is_picture(const fs::path& path) { return ends_in(picture_endings, path); }
 
 Places::Places(const ListOptions& options, VideoList& list)
     : root_(options.root.empty() ? fs::path(list.path).parent_path() : fs::path(options.root)),

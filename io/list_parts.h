@@ -45,9 +45,6 @@ std::optional<std::string_view> take_last(std::string_view& text);
 // The last words that are integers, at most three, in their order; a first word stays.
 std::vector<Index> take_integers(std::string_view& text);
 
-bool is_video(const std::filesystem::path& path);
-bool is_picture(const std::filesystem::path& path);
-
 // Where entries' files are looked for, and what becomes of those that are not there.
 class Places {
  public:

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <system_error>
 
+#include "io/endings.h"
 #include "io/file.h"
 #include "io/list_parts.h"
 
@@ -40,7 +41,7 @@ void add_videos(VideoList& list, const fs::path& path, Index label) {
   std::error_code error;
   if (fs::is_directory(fs::symlink_status(path, error))) {
     for (const fs::path& entry : sorted_entries(path)) add_videos(list, entry, label);
-  } else if (lists::is_video(path) && fs::is_regular_file(path, error)) {
+  } else if (ends_in(video_endings, path) && fs::is_regular_file(path, error)) {
     list.entries.push_back({.path = path.string(), .label = label});
   }
 }
@@ -166,7 +167,7 @@ std::vector<std::string> pictures_of(const ListEntry& entry) {
   std::vector<std::string> pictures;
   bool plain = false;  // img_00001.jpg beside flow_x_00001.jpg
   for (const fs::path& path : sorted_entries(entry.path)) {
-    if (!lists::is_picture(path)) continue;
+    if (!ends_in(picture_endings, path)) continue;
     const bool image = path.filename().string().starts_with("img_");
     if (image && !plain) pictures.clear();
     plain = plain || image;

@@ -246,10 +246,18 @@ Packed pack(const VideoSet& set, const Packing& options,
   const fs::path directory = options.directory;
   make_directory(directory);
   const std::string digest = digest_of(set, options);
-  if (is_packed(options.directory) && read_hashed(directory / "index.json").at("digest") != digest)
-    fail(ErrorCode::argument, directory.string(),
-         " is packed already, with other videos or other frames; choose another directory");
   Packed packed;
+  if (is_packed(options.directory)) {
+    const Json index = read_hashed(directory / "index.json");
+    if (index.at("digest") != digest)
+      fail(ErrorCode::argument, directory.string(),
+           " is packed already, with other videos or other frames; choose another directory");
+    packed.kept = packed.shards = static_cast<Index>(index.at("shards").size());
+    for (const Json& bytes : index.at("shards")) packed.bytes += bytes.get<Bytes>();
+    for (const Json& video : index.at("videos")) packed.frames += video.at("frames").get<Index>();
+    packed.videos = static_cast<Index>(index.at("videos").size());
+    return packed;
+  }
   Json videos = Json::array(), shards = Json::array();
   const auto take = [&](const Json& part) {
     for (const Json& video : part.at("videos")) {
@@ -262,14 +270,6 @@ Packed pack(const VideoSet& set, const Packing& options,
     ++packed.shards;
   };
   Index next = 0;
-  if (is_packed(options.directory)) {
-    const Json index = read_hashed(directory / "index.json");
-    packed.kept = packed.shards = static_cast<Index>(index.at("shards").size());
-    for (const Json& bytes : index.at("shards")) packed.bytes += bytes.get<Bytes>();
-    for (const Json& video : index.at("videos")) packed.frames += video.at("frames").get<Index>();
-    packed.videos = static_cast<Index>(index.at("videos").size());
-    return packed;
-  }
   while (next < set.size()) {
     const Json part = whole_part(directory, packed.shards, digest, next);
     if (part.is_null()) break;

@@ -1,14 +1,11 @@
 #include "io/video_set.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <numeric>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "io/parallel.h"
 #include "io/random.h"
 #include "kernels/error.h"
 
@@ -16,33 +13,6 @@ namespace framefold {
 namespace {
 
 constexpr std::uint64_t sampling_stream = 0x73616d706c696e67;
-
-// each(i) for i in [0, count) on all cores; the error of the first that failed.
-template <class Each>
-void in_parallel(std::size_t count, const Each& each) {
-  std::atomic<std::size_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr error;
-  std::size_t failed = count;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) try {
-        each(i);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (i < failed) {
-          failed = i;
-          error = std::current_exception();
-        }
-      }
-  };
-  {
-    std::vector<std::jthread> others(std::min<std::size_t>(
-        count > 0 ? count - 1 : 0, std::max(1U, std::thread::hardware_concurrency()) - 1));
-    for (std::jthread& other : others) other = std::jthread(work);
-    work();
-  }
-  if (error) std::rethrow_exception(error);
-}
 
 class Sampled final : public Dataset {
  public:
@@ -132,19 +102,12 @@ std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set
 
 Split sampled_split(const std::shared_ptr<const VideoSet>& set, double held_out,
                     SampledClips options) {
-  const Index size = set->size(), wanted = held_out_of(size, held_out);
-  const Permutation permutation(size, Random{});
-  std::vector<Index> order;
-  for (Index i = 0; i < size; ++i) order.push_back(permutation(i));
-  const auto middle = order.begin() + wanted;
-  std::sort(order.begin(), middle);
-  std::sort(middle, order.end());
+  SplitIndices videos = split_indices(set->size(), held_out);
   Split parts;
-  if (wanted < size)
-    parts.train = sampled_clips(set, std::vector<Index>(middle, order.end()), options);
+  if (!videos.train.empty()) parts.train = sampled_clips(set, std::move(videos.train), options);
   options.training = false;
-  if (wanted > 0)
-    parts.held_out = sampled_clips(set, std::vector<Index>(order.begin(), middle), options);
+  if (!videos.held_out.empty())
+    parts.held_out = sampled_clips(set, std::move(videos.held_out), options);
   return parts;
 }
 

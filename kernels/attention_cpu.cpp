@@ -38,6 +38,24 @@ struct Head {
   }
 };
 
+// Head h of sample b, forward: without y and dy.
+template <class T>
+Head<T> head_at(const AttentionShape& s, bool causal, const T* qkv, const Accumulator<T>* lse,
+                View lengths, Index b, Index h) {
+  return {.q = qkv + s.query(b, h),
+          .k = qkv + s.key(b, h),
+          .v = qkv + s.value(b, h),
+          .y = nullptr,
+          .dy = nullptr,
+          .lse = lse,
+          .length = length_of(lengths, b, s.tokens),
+          .depth = s.depth,
+          .row = s.row,
+          .out_row = s.out_row,
+          .scale = static_cast<Accumulator<T>>(s.scale),
+          .causal = causal};
+}
+
 // to[c] = sum over n in [begin, end) of weight(n) * from[n * step + c]
 template <class A, class T, class Weight>
 void weighted_sum(T* to, const T* from, Index step, Index depth, Index begin, Index end,
@@ -69,18 +87,7 @@ void forward(const Stream& stream, const AttentionShape& s, bool causal, T* y, A
   for_rows(stream, s, [&](Index b, Index h, Index i) {
     A* row_lse = lse + (b * s.heads + h) * s.tokens;
     T* to = y + s.out(b, h) + i * s.out_row;
-    const Head<T> head{.q = qkv + s.query(b, h),
-                       .k = qkv + s.key(b, h),
-                       .v = qkv + s.value(b, h),
-                       .y = nullptr,
-                       .dy = nullptr,
-                       .lse = row_lse,
-                       .length = length_of(lengths, b, s.tokens),
-                       .depth = s.depth,
-                       .row = s.row,
-                       .out_row = s.out_row,
-                       .scale = static_cast<A>(s.scale),
-                       .causal = causal};
+    const Head<T> head = head_at(s, causal, qkv, row_lse, lengths, b, h);
     if (i >= head.length) {
       std::fill_n(to, s.depth, T(0.0F));
       row_lse[i] = 0;
@@ -105,18 +112,9 @@ void dgrad(const Stream& stream, const AttentionShape& s, bool causal, T* dqkv, 
            const T* qkv, const T* y, const Accumulator<T>* lse, View lengths) {
   using A = Accumulator<T>;
   for_rows(stream, s, [&](Index b, Index h, Index n) {
-    const Head<T> head{.q = qkv + s.query(b, h),
-                       .k = qkv + s.key(b, h),
-                       .v = qkv + s.value(b, h),
-                       .y = y + s.out(b, h),
-                       .dy = dy + s.out(b, h),
-                       .lse = lse + (b * s.heads + h) * s.tokens,
-                       .length = length_of(lengths, b, s.tokens),
-                       .depth = s.depth,
-                       .row = s.row,
-                       .out_row = s.out_row,
-                       .scale = static_cast<A>(s.scale),
-                       .causal = causal};
+    Head<T> head = head_at(s, causal, qkv, lse + (b * s.heads + h) * s.tokens, lengths, b, h);
+    head.y = y + s.out(b, h);
+    head.dy = dy + s.out(b, h);
     T* dq = dqkv + s.query(b, h) + n * s.row;
     T* dk = dqkv + s.key(b, h) + n * s.row;
     T* dv = dqkv + s.value(b, h) + n * s.row;

@@ -8,8 +8,8 @@
 
 #include "io/file.h"
 #include "io/picture.h"
-#include "io/plugin.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
 
@@ -19,9 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Pixels = std::vector<std::uint8_t>;
 
-bool have_codecs() {
-  return open_plugin("libframefold_codecs.so", "framefold_codecs").symbol != nullptr;
-}
+bool have_codecs() { return codecs_plugin().symbol != nullptr; }
 
 Pixels read(const Dataset& dataset, Index index, Random random = {}) {
   Pixels pixels(static_cast<std::size_t>(dataset.shape().size()));

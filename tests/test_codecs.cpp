@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "io/file.h"
-#include "io/plugin.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
 
@@ -18,13 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using Pixels = std::vector<std::uint8_t>;
 
-class CodecsTest : public testing::Test {
- protected:
-  void SetUp() override {
-    const Plugin plugin = open_plugin("libframefold_codecs.so", "framefold_codecs");
-    if (plugin.symbol == nullptr) GTEST_SKIP() << plugin.reason;
-  }
-};
+class CodecsTest : public NeedsCodecs {};
 
 std::vector<Pixels> decode(const fs::path& path, const FrameFormat& format,
                            const CodecLimits& limits = {}) {

@@ -15,7 +15,7 @@
 #include "cli/run_directory.h"
 #include "io/file.h"
 #include "io/picture.h"
-#include "io/plugin.h"
+#include "tests/codecs_test.h"
 #include "tests/temporary.h"
 
 namespace framefold {
@@ -268,8 +268,7 @@ TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
 }
 
 TEST_F(Command, VerifiesVideos) {
-  if (open_plugin("libframefold_codecs.so", "framefold_codecs").symbol == nullptr)
-    GTEST_SKIP() << "libframefold_codecs.so is absent";
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
   const std::string head = "YUV4MPEG2 W16 H8 F25:1 Ip A1:1 Cmono\n";
   const std::string frame = "FRAME\n" + std::string(16 * 8, 'x');
   fs::create_directory(directory / "videos");

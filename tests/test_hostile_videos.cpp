@@ -7,9 +7,9 @@
 #include "io/clip_files.h"
 #include "io/codecs.h"
 #include "io/file.h"
-#include "io/plugin.h"
 #include "io/random.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
 
@@ -19,12 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using Pixels = std::vector<std::uint8_t>;
 
-class HostileVideos : public testing::Test {
+class HostileVideos : public NeedsCodecs {
  protected:
-  void SetUp() override {
-    const Plugin plugin = open_plugin("libframefold_codecs.so", "framefold_codecs");
-    if (plugin.symbol == nullptr) GTEST_SKIP() << plugin.reason;
-  }
   const TemporaryDirectory directory_;
   static constexpr FrameFormat format{8, 8, 1};
   static constexpr CodecLimits limits{.pixels = 1 << 20, .frames = 2000, .memory = 1 << 28};

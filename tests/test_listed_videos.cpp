@@ -8,9 +8,9 @@
 #include "io/file.h"
 #include "io/loader.h"
 #include "io/picture.h"
-#include "io/plugin.h"
 #include "io/shards.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
 
@@ -34,12 +34,8 @@ std::string halves(int frames, int first, const std::string& aspect = "1:1") {
   return video;
 }
 
-class ListedVideos : public testing::Test {
+class ListedVideos : public NeedsCodecs {
  protected:
-  void SetUp() override {
-    if (open_plugin("libframefold_codecs.so", "framefold_codecs").symbol == nullptr)
-      GTEST_SKIP() << "libframefold_codecs.so is absent";
-  }
   std::shared_ptr<const VideoSet> open(const std::string& name) const {
     return listed_videos(read_list({.path = (directory_ / name).string()}));
   }

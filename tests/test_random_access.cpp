@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "io/codecs.h"
-#include "io/plugin.h"
 #include "io/random.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
 
@@ -19,12 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using Pixels = std::vector<std::uint8_t>;
 
-class RandomAccess : public testing::Test {
+class RandomAccess : public NeedsCodecs {
  protected:
-  void SetUp() override {
-    const Plugin plugin = open_plugin("libframefold_codecs.so", "framefold_codecs");
-    if (plugin.symbol == nullptr) GTEST_SKIP() << plugin.reason;
-  }
   const TemporaryDirectory directory_;
 };
 

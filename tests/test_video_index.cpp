@@ -6,8 +6,8 @@
 
 #include "io/codecs.h"
 #include "io/file.h"
-#include "io/plugin.h"
 #include "kernels/error.h"
+#include "tests/codecs_test.h"
 #include "tests/temporary.h"
 
 namespace framefold {
@@ -21,12 +21,8 @@ std::string video(int frames) {
   return bytes;
 }
 
-class VideoIndexTest : public testing::Test {
+class VideoIndexTest : public NeedsCodecs {
  protected:
-  void SetUp() override {
-    const Plugin plugin = open_plugin("libframefold_codecs.so", "framefold_codecs");
-    if (plugin.symbol == nullptr) GTEST_SKIP() << plugin.reason;
-  }
   fs::path kept(const std::string& name) const {
     return directory_ / (".framefold-index/" + name + ".index");
   }
