@@ -7,8 +7,8 @@
 // it; every Error names the file.
 //
 // Delivered frames are upright (display rotation applied), cropped and resized (shrinking:
-// by area averaging), bit for bit the same on every processor, and the same however they were reached: frame i of a
-// VideoReader equals the i-th of a FrameReader.
+// by area averaging), bit for bit the same on every processor, and the same however they were
+// reached: frame i of a VideoReader equals the i-th of a FrameReader.
 #pragma once
 
 #include <cstdint>
