@@ -7,5 +7,6 @@
 namespace framefold {
 
 Autoencoder conv2d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+Value conv2d_encoder(Graph& graph, const ModelOptions& options, Value clip);
 
 }  // namespace framefold

@@ -7,24 +7,36 @@
 
 namespace framefold {
 
-Autoencoder conv3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
-  const ClipShape& shape = options.clip;
+namespace {
+
+Value encoded(Graph& g, const ModelOptions& options, Value clip) {
   layers::check_divisible(options);
-  const Value clip = g.input(
-      "clip", {DType::u8, {batch, shape.frames, shape.height, shape.width, shape.channels}});
   const Activation hidden = layers::activation_named(options.activation);
   Value x = pixels(g, clip);
   for (std::size_t i = 0; i < options.widths.size(); ++i)
     x = layers::conv(
         g, text("encoder.", i), x, options.widths[i], {3, 3, 3},
         {.stride = layers::stride_of(options, i), .padding = {1, 1, 1}, .activation = hidden});
-  const Value code = x;
+  return x;
+}
+
+}  // namespace
+
+Value conv3d_encoder(Graph& g, const ModelOptions& options, Value clip) {
+  return layers::tokens(g, encoded(g, options, clip));
+}
+
+Autoencoder conv3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
+  const Value clip = layers::clip_input(g, options.clip, batch);
+  const Activation hidden = layers::activation_named(options.activation);
+  const Value code = encoded(g, options, clip);
+  Value x = code;
   for (std::size_t i = options.widths.size(); i-- > 0;) {
     const Extents stride = layers::stride_of(options, i);
     const Activation last = options.loss == "bce" ? Activation::none : Activation::sigmoid;
     x = layers::conv_transpose(
         g, text("decoder.", options.widths.size() - 1 - i), x,
-        i > 0 ? options.widths[i - 1] : shape.channels, {stride[0] == 2 ? 4 : 3, 4, 4},
+        i > 0 ? options.widths[i - 1] : options.clip.channels, {stride[0] == 2 ? 4 : 3, 4, 4},
         {.stride = stride, .padding = {1, 1, 1}, .activation = i > 0 ? hidden : last});
   }
   const layers::Ending ending = layers::compare(g, x, clip, options.loss);

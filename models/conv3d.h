@@ -7,5 +7,6 @@
 namespace framefold {
 
 Autoencoder conv3d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+Value conv3d_encoder(Graph& graph, const ModelOptions& options, Value clip);
 
 }  // namespace framefold

@@ -6,5 +6,6 @@
 namespace framefold {
 
 Autoencoder dense_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+Value dense_encoder(Graph& graph, const ModelOptions& options, Value clip);  // one token
 
 }  // namespace framefold

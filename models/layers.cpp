@@ -71,6 +71,16 @@ Value norm_silu(Graph& g, const std::string& name, Value x) {
   return activation(g, group_norm(g, x, gamma, beta, {.groups = groups}), Activation::silu);
 }
 
+Value clip_input(Graph& g, const ClipShape& shape, Index batch) {
+  return g.input("clip",
+                 {DType::u8, {batch, shape.frames, shape.height, shape.width, shape.channels}});
+}
+
+Value tokens(Graph& g, Value code) {
+  const Shape& shape = g.shape(code);
+  return reshape(g, code, {shape[0], shape.size() / (shape[0] * shape[-1]), shape[-1]});
+}
+
 Extents stride_of(const ModelOptions& options, std::size_t level) {
   return {static_cast<Index>(level) < options.spatial_levels ? 1 : 2, 2, 2};
 }

@@ -21,6 +21,12 @@ Value conv_transpose(Graph& g, const std::string& name, Value x, Index channels,
 // Group normalisation in groups of at least 8 channels (one group where C < 16), then SiLU.
 Value norm_silu(Graph& g, const std::string& name, Value x);
 
+// The input "clip", u8 [B, T, H, W, C].
+Value clip_input(Graph& g, const ClipShape& shape, Index batch);
+
+// A code [B, ..., C] as tokens [B, N, C], one for each of its places in their order.
+Value tokens(Graph& g, Value code);
+
 // The stride of an encoder's level. Clips must be divisible by the strides' product: otherwise
 // Error(config) says what would fit.
 Extents stride_of(const ModelOptions& options, std::size_t level);

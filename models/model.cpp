@@ -13,22 +13,25 @@ namespace framefold {
 
 std::span<const ModelInfo> models() {
   static constexpr auto all = std::to_array<ModelInfo>({
-      {"conv2d", "2-D convolutional autoencoder with pooling (Chollet 2016)", conv2d_autoencoder},
+      {"conv2d", "2-D convolutional autoencoder with pooling (Chollet 2016)", conv2d_autoencoder,
+       conv2d_encoder},
       {"conv3d", "3-D convolutional video autoencoder, strided (after Tran et al. 2015)",
-       conv3d_autoencoder},
+       conv3d_autoencoder, conv3d_encoder},
       {"dense",
        "fully connected autoencoder: plain, bottleneck or deep (Hinton and Salakhutdinov "
        "2006)",
-       dense_autoencoder},
+       dense_autoencoder, dense_encoder},
       {"residual3d", "deep residual 3-D video autoencoder (after He et al. 2016)",
-       residual3d_autoencoder},
+       residual3d_autoencoder, residual3d_encoder},
   });
   return all;
 }
 
-Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch) {
+namespace {
+
+// The model of that name, once the options are known to be in range.
+const ModelInfo& checked(const ModelOptions& options) {
   layers::check_loss_name(options.loss);
-  if (batch < 1) fail(ErrorCode::config, "a batch of ", batch, " clips; it takes at least 1");
   if (options.widths.empty()) fail(ErrorCode::config, "model.widths is empty; give at least one");
   for (const Index width : options.widths)
     if (width < 1) fail(ErrorCode::config, "model.widths holds ", width, "; each is at least 1");
@@ -41,11 +44,22 @@ Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch) 
          "; they are at least 1 and 0");
   std::vector<std::string_view> names;
   for (const ModelInfo& info : models()) {
-    if (info.name == options.name) return info.build(graph, options, batch);
+    if (info.name == options.name) return info;
     names.push_back(info.name);
   }
   fail(ErrorCode::config, "model.name = \"", options.name, "\" is unknown; did you mean \"",
        nearest(options.name, names), "\"?");
+}
+
+}  // namespace
+
+Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch) {
+  if (batch < 1) fail(ErrorCode::config, "a batch of ", batch, " clips; it takes at least 1");
+  return checked(options).build(graph, options, batch);
+}
+
+Value encode(Graph& graph, const ModelOptions& options, Value clip) {
+  return checked(options).encode(graph, options, clip);
 }
 
 }  // namespace framefold

@@ -44,10 +44,14 @@ struct ModelInfo {
   std::string_view name;
   std::string_view summary;  // one sentence with the source
   Autoencoder (*build)(Graph& graph, const ModelOptions& options, Index batch);
+  // The encoder alone: clip u8 [B, T, H, W, C] -> tokens [B, N, C]. Its parameters are named as in
+  // the autoencoder, "encoder. ...", so that either takes the other's weights.
+  Value (*encode)(Graph& graph, const ModelOptions& options, Value clip);
 };
 std::span<const ModelInfo> models();
 
 // Error(config) for an unknown name, with the nearest known one, and for options out of range.
 Autoencoder build_model(Graph& graph, const ModelOptions& options, Index batch);
+Value encode(Graph& graph, const ModelOptions& options, Value clip);
 
 }  // namespace framefold

@@ -27,34 +27,46 @@ Value blocks(Graph& g, const std::string& level, Value x, Index count) {
   return x;
 }
 
-}  // namespace
+struct Encoded {
+  Value code;
+  std::vector<Extents> sizes;  // before each level
+};
 
-Autoencoder residual3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
-  const ClipShape& shape = options.clip;
-  const std::size_t levels = options.widths.size();
+Encoded encoded(Graph& g, const ModelOptions& options, Value clip) {
   layers::check_divisible(options);
-  const Value clip = g.input(
-      "clip", {DType::u8, {batch, shape.frames, shape.height, shape.width, shape.channels}});
+  Encoded into;
   Value x = pixels(g, clip);
-  std::vector<Extents> sizes;
-  for (std::size_t i = 0; i < levels; ++i) {
+  for (std::size_t i = 0; i < options.widths.size(); ++i) {
     const std::string level = text("encoder.", i);
-    sizes.push_back({g.shape(x)[1], g.shape(x)[2], g.shape(x)[3]});
+    into.sizes.push_back({g.shape(x)[1], g.shape(x)[2], g.shape(x)[3]});
     x = layers::conv(g, level + ".down", x, options.widths[i], cube,
                      {.stride = layers::stride_of(options, i), .padding = {1, 1, 1}});
     x = blocks(g, level, x, options.blocks);
   }
   const Index code_channels = options.code > 0 ? options.code : options.widths.back();
   x = layers::norm_silu(g, "encoder.norm", x);
-  const Value code = layers::conv(g, "encoder.code", x, code_channels, {1, 1, 1});
-  x = layers::conv(g, "decoder.code", code, options.widths.back(), {1, 1, 1});
+  into.code = layers::conv(g, "encoder.code", x, code_channels, {1, 1, 1});
+  return into;
+}
+
+}  // namespace
+
+Value residual3d_encoder(Graph& g, const ModelOptions& options, Value clip) {
+  return layers::tokens(g, encoded(g, options, clip).code);
+}
+
+Autoencoder residual3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
+  const std::size_t levels = options.widths.size();
+  const Value clip = layers::clip_input(g, options.clip, batch);
+  const auto [code, sizes] = encoded(g, options, clip);
+  Value x = layers::conv(g, "decoder.code", code, options.widths.back(), {1, 1, 1});
   for (std::size_t i = levels; i-- > 0;) {
     const std::string level = text("decoder.", levels - 1 - i);
     x = blocks(g, level, x, options.blocks);
     x = layers::norm_silu(g, level + ".norm", x);
     x = upsample3d(g, x, sizes[i], Upsampling::nearest);
-    x = layers::conv(g, level + ".up", x, i > 0 ? options.widths[i - 1] : shape.channels, cube,
-                     same);
+    x = layers::conv(g, level + ".up", x, i > 0 ? options.widths[i - 1] : options.clip.channels,
+                     cube, same);
   }
   const layers::Ending ending = layers::compare(g, x, clip, options.loss);
   return {clip, code, ending.reconstruction, ending.loss};

@@ -7,5 +7,6 @@
 namespace framefold {
 
 Autoencoder residual3d_autoencoder(Graph& graph, const ModelOptions& options, Index batch);
+Value residual3d_encoder(Graph& graph, const ModelOptions& options, Value clip);
 
 }  // namespace framefold

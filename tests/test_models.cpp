@@ -87,6 +87,37 @@ TEST_P(Models, KeepWithinTheirMemory) {
   EXPECT_EQ(losses[0], losses[1]);
 }
 
+// The encoder alone takes the autoencoder's weights and makes its code, as tokens.
+TEST_P(Models, EncodeAlone) {
+  const auto& [options, batch] = GetParam();
+  Graph whole(Mode::evaluate);
+  const Autoencoder model = build_model(whole, options, batch);
+  Graph alone(Mode::evaluate);
+  const Value tokens = encode(alone, options, alone.input("clip", whole.type(model.clip)));
+  ASSERT_EQ(alone.shape(tokens).rank(), 3);
+  EXPECT_EQ(alone.shape(tokens)[0], batch);
+  Parameters parameters(whole);  // finds every one of the encoder's by its name
+  parameters.initialize(1);
+  const auto plan_of = [](const Graph& graph, Value value) {
+    return std::make_shared<Plan>(compile(graph, {.fetch = {value}, .stream = {.threads = 2}}));
+  };
+  Executor autoencoder(plan_of(whole, model.code), parameters);
+  Executor encoder(plan_of(alone, tokens), parameters);
+  for (Executor* executor : {&autoencoder, &encoder}) {
+    draw(executor->input("clip"), 3);
+    executor->run({1, 1});
+  }
+  const View code = autoencoder.value(model.code), same = encoder.value(tokens);
+  ASSERT_EQ(code.size(), same.size());
+  EXPECT_EQ(code.shape[-1], same.shape[-1]);
+  for (Index i = 0; i < code.size(); ++i)
+    ASSERT_EQ(code.as<float>()[i], same.as<float>()[i]) << "number " << i;
+  for (const Graph::ValueInfo& info : alone.values())
+    if (info.kind == Graph::Kind::parameter) {
+      EXPECT_TRUE(info.name.starts_with("encoder."));
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, Models,
     testing::Values(
