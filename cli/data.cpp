@@ -184,14 +184,15 @@ void pack_list(const PackArguments& arguments) {
   options.skip_missing = packing.skip_bad;
   VideoList list = read_list(options);
   packing.classes = list.classes;
-  const std::vector<std::string> missing = list.missing;
+  const std::vector<MissingFile> missing = list.missing;
   const auto videos = listed_videos(std::move(list));
   ProgressLine progress;
   Packed packed = pack(*videos, packing, [&](Index done) {
     if (progress.due()) progress.show(text(done, " of ", videos->size(), " videos packed"));
   });
   progress.clear();
-  packed.skipped.insert(packed.skipped.begin(), missing.begin(), missing.end());
+  for (auto file = missing.rbegin(); file != missing.rend(); ++file)
+    packed.skipped.insert(packed.skipped.begin(), file->message);
   for (const std::string& message : packed.skipped) progress.note("left out: " + message);
   if (arguments.json)
     return print(Json{{"directory", packing.directory},

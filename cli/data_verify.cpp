@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/exit.h"
 #include "cli/print.h"
 #include "io/clip_files.h"
 #include "io/codecs.h"
+#include "io/endings.h"
 #include "io/file.h"
+#include "io/listed_videos.h"
 #include "io/parallel.h"
 
 namespace framefold {
@@ -18,8 +21,9 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> paths;
+  std::string format, root;  // of lists
   std::string quarantine = "quarantine.txt";
-  Index frames = 1;
+  Index least = 1;  // frames
   Index threads = 0;
   bool json = false;
 };
@@ -44,38 +48,76 @@ struct Finding {
   double rate = 0;
 };
 
+// Without a format given, PATH is taken for a list by these.
+constexpr std::string_view list_endings = " .txt .csv .json .jsonl .tar .npy ";
+
 bool is_cut(const std::string& message) { return message.find("cut short") != std::string::npos; }
 
-// Indexes the file and decodes all of it.
-void examine(Finding& finding, Index least) {
+void too_short(Finding& finding, Index least) {
+  finding.verdict = Verdict::too_short;
+  finding.detail = text(finding.frames, " frames, ", least, " are wanted");
+}
+
+// Indexes the file and decodes all of it. `keep`: the index is kept for later.
+void examine_video(Finding& finding, const std::string& path, bool keep, Index least) {
+  const VideoIndex index = keep ? video_index(path, {}) : codecs().scan(path, {});
+  finding.frames = index.size();
+  finding.height = index.height;
+  finding.width = index.width;
+  finding.rate = index.rate;
   Index decoded = 0;
+  const auto reader = codecs().open(path, {8, 8, 1}, CodecLimits{});
+  while (reader->next(nullptr)) ++decoded;
+  const bool odd = index.height % 2 != 0 || index.width % 2 != 0;
+  if (decoded < index.size()) {
+    finding.verdict = Verdict::truncated;
+    finding.detail = text(index.size(), " frames are announced, decoding shows ", decoded);
+  } else if (index.promised > index.duration + std::max(1.0, 0.05 * index.promised)) {
+    finding.verdict = Verdict::truncated;
+    finding.detail = text("its header promises ", with_digits(index.promised, 1),
+                          " s, its frames last ", with_digits(index.duration, 1), " s");
+  } else if (index.size() < least) {
+    too_short(finding, least);
+  } else if (index.variable_rate) {
+    finding.verdict = Verdict::variable_rate;
+    finding.detail = text(with_digits(index.rate, 2), " frames a second in the mean");
+  } else if (odd) {
+    finding.verdict = Verdict::odd_size;
+    finding.detail = text(index.height, " x ", index.width, " pixels");
+  } else {
+    finding.verdict = Verdict::good;
+  }
+}
+
+// Reads all frames: of pictures, and of arrays.
+void examine_frames(Finding& finding, const VideoSet& set, Index number, Index least) {
+  const auto video = set.open(number);
+  finding.frames = video->frames();
+  finding.height = video->height();
+  finding.width = video->width();
+  std::array<std::uint8_t, 64> pixels{};
+  for (Index frame = 0; frame < finding.frames; ++frame)
+    video->read({&frame, 1}, crop_of(finding.height, finding.width, 8, 8, 0, 1),
+                {pixels.data(), DType::u8, {1, 8, 8, 1}});
+  finding.verdict = Verdict::good;
+  if (finding.frames < least) too_short(finding, least);
+}
+
+// A video by itself, or the entry of a list and where its set knows it.
+struct Target {
+  ListEntry entry;
+  std::shared_ptr<const VideoSet> set;
+  Index number = 0;
+};
+
+void examine(Finding& finding, const Target& target, Index least) {
   try {
-    const VideoIndex index = video_index(finding.path, {});
-    finding.frames = index.size();
-    finding.height = index.height;
-    finding.width = index.width;
-    finding.rate = index.rate;
-    const auto reader = codecs().open(finding.path, {8, 8, 1}, CodecLimits{});
-    while (reader->next(nullptr)) ++decoded;
-    const bool odd = index.height % 2 != 0 || index.width % 2 != 0;
-    if (decoded < index.size()) {
-      finding.verdict = Verdict::truncated;
-      finding.detail = text(index.size(), " frames are announced, decoding shows ", decoded);
-    } else if (index.promised > index.duration + std::max(1.0, 0.05 * index.promised)) {
-      finding.verdict = Verdict::truncated;
-      finding.detail = text("its header promises ", with_digits(index.promised, 1),
-                            " s, its frames last ", with_digits(index.duration, 1), " s");
-    } else if (index.size() < least) {
-      finding.verdict = Verdict::too_short;
-      finding.detail = text(index.size(), " frames, ", least, " are wanted");
-    } else if (index.variable_rate) {
-      finding.verdict = Verdict::variable_rate;
-      finding.detail = text(with_digits(index.rate, 2), " frames a second in the mean");
-    } else if (odd) {
-      finding.verdict = Verdict::odd_size;
-      finding.detail = text(index.height, " x ", index.width, " pixels");
-    } else {
-      finding.verdict = Verdict::good;
+    switch (target.entry.kind) {
+      case ListEntry::Kind::video: examine_video(finding, target.entry.path, true, least); break;
+      case ListEntry::Kind::member:
+        examine_video(finding, MemberFile(target.entry, {}).path(), false, least);
+        break;
+      default: examine_frames(finding, *target.set, target.number, least);
     }
   } catch (const Error& error) {
     if (error.code() == ErrorCode::unavailable) throw;
@@ -86,11 +128,37 @@ void examine(Finding& finding, Index least) {
   }
 }
 
-std::vector<Finding> examine_all(const std::vector<std::string>& paths,
-                                 const Arguments& arguments) {
-  std::vector<Finding> findings(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) findings[i].path = paths[i];
-  codecs();  // fails here where there are none
+// Each video once. Those that a list names and that are not there are unreadable.
+std::vector<Target> find_targets(const Arguments& arguments, std::vector<Finding>& absent) {
+  std::vector<Target> targets;
+  std::set<std::string> known;
+  const auto add = [&](const Target& target) {
+    if (known.insert(target.entry.shown()).second) targets.push_back(target);
+  };
+  for (const std::string& path : arguments.paths) {
+    if (arguments.format.empty() && !ends_in(list_endings, path)) {
+      for (const std::string& found : find_files(ClipFiles::Kind::videos, path))
+        add({{.path = found}, nullptr, 0});
+      continue;
+    }
+    const VideoList list = read_list({path, arguments.format, arguments.root, true});
+    const auto set = listed_videos(list);
+    for (Index i = 0; i < set->size(); ++i)
+      add({list.entries[static_cast<std::size_t>(i)], set, i});
+    for (const MissingFile& file : list.missing)
+      if (known.insert(file.path).second)
+        absent.push_back({.path = file.path, .detail = file.message});
+  }
+  return targets;
+}
+
+std::vector<Finding> examine_all(const std::vector<Target>& targets, const Arguments& arguments) {
+  std::vector<Finding> findings(targets.size());
+  for (std::size_t i = 0; i < targets.size(); ++i) findings[i].path = targets[i].entry.shown();
+  if (std::ranges::any_of(targets, [](const Target& target) {
+        return target.entry.kind != ListEntry::Kind::array;
+      }))
+    codecs();  // fails here where there are none
   ProgressLine progress;
   std::mutex showing;
   std::size_t done = 0, bad = 0;
@@ -107,7 +175,7 @@ std::vector<Finding> examine_all(const std::vector<std::string>& paths,
   in_parallel(
       findings.size(),
       [&](std::size_t i) {
-        examine(findings[i], arguments.frames);
+        examine(findings[i], targets[i], arguments.least);
         show(findings[i]);
       },
       static_cast<std::size_t>(arguments.threads));
@@ -124,11 +192,10 @@ void write_quarantine(const std::vector<Finding>& findings, const std::string& p
 }
 
 void verify(const Arguments& arguments) {
-  std::vector<std::string> paths;
-  for (const std::string& path : arguments.paths)
-    for (std::string& found : find_files(ClipFiles::Kind::videos, path))
-      paths.push_back(std::move(found));
-  const std::vector<Finding> findings = examine_all(paths, arguments);
+  std::vector<Finding> absent;
+  const std::vector<Target> targets = find_targets(arguments, absent);
+  std::vector<Finding> findings = examine_all(targets, arguments);
+  findings.insert(findings.end(), absent.begin(), absent.end());
   write_quarantine(findings, arguments.quarantine);
 
   std::array<Index, verdict_names.size()> counts{};
@@ -165,10 +232,16 @@ void add_data_verify(CLI::App& data) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = subcommand(data, "verify", "Decode every video and say which are good",
                                  "  framefold data verify DIR\n"
-                                 "  framefold data verify a.mp4 b.mkv --frames 64 --json\n",
+                                 "  framefold data verify a.mp4 b.mkv --frames 64 --json\n"
+                                 "  framefold data verify train.csv --list-root k400/\n",
                                  arguments->json);
-  command->add_option("PATH", arguments->paths, "Videos, or folders of videos")->required();
-  command->add_option("--frames", arguments->frames, "Fewer than these are too short")
+  command->add_option("PATH", arguments->paths, "Videos, folders of videos, lists of videos")
+      ->required();
+  command->add_option("--list-format", arguments->format, "Each PATH is a list of this format")
+      ->type_name("NAME");
+  command->add_option("--list-root", arguments->root, "Where the paths of lists begin")
+      ->type_name("DIR");
+  command->add_option("--frames", arguments->least, "Fewer than these are too short")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--quarantine", arguments->quarantine, "Where the unusable ones are listed")

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::uint64_t mixing_stream = 0x6d6978;
 
+std::shared_ptr<const VideoFiles> video_files_of(const DataConfig&) {
+  return std::make_shared<const VideoFiles>();
+}
+
 // A split of the videos, or what two sets of them say.
 Split sampled(const std::shared_ptr<const VideoSet>& train,
               const std::shared_ptr<const VideoSet>& held_out, const Config& config) {
@@ -28,16 +32,19 @@ Split sampled(const std::shared_ptr<const VideoSet>& train,
                        .channels = data.channels,
                        .crops = data.test_crops,
                        .augmentation = augmentation_of(config.augment)};
-  if (!held_out) return sampled_split(train, data.held_out, options);
+  const bool skip_bad = data.on_bad == "skip";
+  if (!held_out) return sampled_split(train, data.held_out, options, skip_bad);
   Split parts;
-  parts.train = sampled_clips(train, {}, options);
+  std::vector<std::string>* skipped = skip_bad ? &parts.skipped : nullptr;
+  parts.train = sampled_clips(train, {}, options, skipped);
   options.training = false;
-  parts.held_out = sampled_clips(held_out, {}, options);
+  parts.held_out = sampled_clips(held_out, {}, options, skipped);
   return parts;
 }
 
 Split open_list(const Config& config) {
   const DataConfig& data = config.data;
+  const auto files = video_files_of(data);
   std::vector<std::string> missing;
   const auto videos = [&](const std::string& path) -> std::shared_ptr<const VideoSet> {
     if (path.empty()) return nullptr;
@@ -48,12 +55,12 @@ Split open_list(const Config& config) {
     if (list.format == ListFormat::ssv2 && config.augment.values.flip > 0)
       fail(ErrorCode::config, "augment.flip is ", config.augment.values.flip,
            ", but left and right are meaning in ", path, " (ssv2); set it to 0");
-    missing.insert(missing.end(), list.missing.begin(), list.missing.end());
-    return listed_videos(std::move(list));
+    for (const MissingFile& file : list.missing) missing.push_back(file.message);
+    return listed_videos(std::move(list), files);
   };
   const auto train = videos(data.path);
   Split parts = sampled(train, videos(data.held_out_path), config);
-  parts.skipped = std::move(missing);
+  parts.skipped.insert(parts.skipped.begin(), missing.begin(), missing.end());
   return parts;
 }
 
@@ -88,7 +95,8 @@ Split open_plain(const DataConfig& data) {
        .format = {data.height, data.width, data.channels},
        .held_out = data.held_out,
        .skip_bad = data.on_bad == "skip",
-       .cache = static_cast<Bytes>(data.cache_mib) << 20});
+       .cache = static_cast<Bytes>(data.cache_mib) << 20,
+       .files = video_files_of(data)});
 }
 
 }  // namespace

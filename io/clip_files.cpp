@@ -25,8 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = ClipFiles::Kind;
 
-constexpr Bytes largest_indices = Bytes{256} << 20;  // kept in memory, of all videos
-
 std::string_view endings_of(Kind kind) {
   return kind == Kind::videos ? video_endings : picture_endings;
 }
@@ -48,7 +46,6 @@ class Library {
   struct File {
     std::string path;
     Index frames = 0;
-    std::shared_ptr<const VideoIndex> index;  // null where it is found again for each read
     bool keep = false;
     std::mutex decoding;
     std::unique_ptr<std::uint8_t[]> pixels;  // [frames, H, W, C] once decoded
@@ -57,10 +54,9 @@ class Library {
   File& at(Index file) const { return *files_[static_cast<std::size_t>(file)]; }
   void inspect(File& file) const;
   void decode(File& file) const;
-  std::shared_ptr<const VideoIndex> index_of(const File& file) const;
   void read_video(const File& file, std::span<const Index> frames, std::uint8_t* pixels) const;
 
-  ClipFiles options_;
+  ClipFiles options_;  // with the files' own
   std::vector<std::unique_ptr<File>> files_;
   Bytes kept_ = 0;
 };
@@ -70,7 +66,7 @@ class Png final : public FrameReader {
  public:
   Png(const std::string& path, const ClipFiles& options) : format_(options.format) {
     try {
-      picture_ = decode_png(read_file(path, Bytes{1} << 28), options.limits.pixels);
+      picture_ = decode_png(read_file(path, Bytes{1} << 28), options.files->limits().pixels);
     } catch (const Error& error) {
       fail(error.code(), path, ": ", error.what());
     }
@@ -93,7 +89,7 @@ class Png final : public FrameReader {
 
 std::unique_ptr<FrameReader> open_picture(const std::string& path, const ClipFiles& options) {
   if (ending_of(path) == ".png") return std::make_unique<Png>(path, options);
-  return codecs().open(path, options.format, options.limits);
+  return options.files->codecs().open(path, options.format, options.files->limits());
 }
 
 Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : options_(options) {
@@ -121,10 +117,7 @@ Library::Library(const ClipFiles& options, std::vector<std::string>& skipped) : 
   if (files_.empty())
     fail(ErrorCode::format, "none of the ", paths.size(), " files in ", options.path,
          " can be read; the first: ", skipped.front());
-  Bytes indexed = 0;
   for (const auto& file : files_) {
-    if (file->index) indexed += file->index->packets.size() * sizeof(VideoPacket);
-    if (indexed > largest_indices) file->index.reset();
     const Bytes bytes = static_cast<Bytes>(file->frames) * options.format.bytes();
     file->keep = kept_ + bytes <= options.cache;
     if (file->keep) kept_ += bytes;
@@ -137,20 +130,15 @@ void Library::inspect(File& file) const {
     file.frames = 1;
     return;
   }
-  file.index = std::make_shared<const VideoIndex>(video_index(file.path, options_.limits));
-  if (file.index->size() == 0) fail(ErrorCode::format, file.path, " holds no frame");
-  file.frames = file.index->size();
-}
-
-std::shared_ptr<const VideoIndex> Library::index_of(const File& file) const {
-  if (file.index) return file.index;
-  return std::make_shared<const VideoIndex>(video_index(file.path, options_.limits));
+  file.frames = options_.files->index(file.path)->size();
+  if (file.frames == 0) fail(ErrorCode::format, file.path, " holds no frame");
 }
 
 void Library::read_video(const File& file, std::span<const Index> frames,
                          std::uint8_t* pixels) const {
-  codecs()
-      .open(file.path, index_of(file), options_.limits)
+  const VideoFiles& files = *options_.files;
+  files.codecs()
+      .open(file.path, files.index(file.path), files.limits())
       ->read({.frames = frames, .format = options_.format, .pixels = pixels});
 }
 
@@ -274,6 +262,7 @@ std::vector<std::string> find_files(Kind kind, const std::string& path) {
 Split clip_files(const ClipFiles& given) {
   ClipFiles options = given;
   if (options.kind == Kind::pictures) options.frames = options.stride = 1;
+  if (!options.files) options.files = std::make_shared<const VideoFiles>();
   if (options.frames < 1 || options.stride < 1)
     fail(ErrorCode::argument, "clips: frames ", options.frames, ", stride ", options.stride,
          "; expected at least 1");

@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
-#include "io/codecs.h"
 #include "io/dataset.h"
+#include "io/video_files.h"
 
 namespace framefold {
 
@@ -38,7 +38,7 @@ struct ClipFiles {
   double held_out = 0.1;  // fraction
   bool skip_bad = false;
   Bytes cache = Bytes{1} << 30;
-  CodecLimits limits;
+  std::shared_ptr<const VideoFiles> files;  // null: its own
 };
 
 // The files of a directory, or the one file that the path names.

@@ -111,15 +111,15 @@ void Places::add(ListEntry entry, const std::vector<std::string>& candidates,
       return;
     }
   }
+  std::string path = (root_ / fs::path(candidates.front())).string();
   std::string message =
-      text(place, ": there is no ", directory ? "directory " : "file ",
-           (root_ / fs::path(candidates.front())).string(),
+      text(place, ": there is no ", directory ? "directory " : "file ", path,
            candidates.size() > 1 ? text(", nor at ", candidates.size() - 1, " other places") : "");
   if (!skip_missing_)
     fail(ErrorCode::format, message,
          "; name the directory that paths begin at (data.list_root), or leave out what is missing "
          "(data.on_bad=skip)");
-  list_.missing.push_back(std::move(message));
+  list_.missing.push_back({std::move(path), std::move(message)});
 }
 
 Labels::Labels(const std::vector<std::string>& classes) : fixed_(true) {

@@ -28,8 +28,8 @@ Crop stored(const Box& box, double pixel_aspect, Index width) {
 class VideoFile final : public Video {
  public:
   VideoFile(const std::string& path, std::shared_ptr<const VideoIndex> index,
-            const CodecLimits& limits)
-      : index_(std::move(index)), reader_(codecs().open(path, index_, limits)) {
+            const VideoFiles& files)
+      : index_(std::move(index)), reader_(files.codecs().open(path, index_, files.limits())) {
     if (index_->size() == 0) fail(ErrorCode::format, path, " holds no frame");
   }
   Index frames() const override { return index_->size(); }
@@ -50,21 +50,18 @@ class VideoFile final : public Video {
   std::unique_ptr<VideoReader> reader_;
 };
 
-std::unique_ptr<Video> open_file(const std::string& path, const CodecLimits& limits) {
-  return std::make_unique<VideoFile>(
-      path, std::make_shared<const VideoIndex>(video_index(path, limits)), limits);
-}
-
-// Without an index kept beside it.
-std::unique_ptr<Video> open_alone(const std::string& path, const CodecLimits& limits) {
-  return std::make_unique<VideoFile>(
-      path, std::make_shared<const VideoIndex>(codecs().scan(path, limits)), limits);
+// Without an index kept anywhere.
+std::unique_ptr<Video> open_alone(const std::string& path, const VideoFiles& files) {
+  auto index = std::make_shared<const VideoIndex>(files.codecs().scan(path, files.limits()));
+  return std::make_unique<VideoFile>(path, std::move(index), files);
 }
 
 class Pictures final : public Video {
  public:
-  Pictures(std::vector<std::string> paths, const CodecLimits& limits)
-      : paths_(std::move(paths)), limits_(limits), first_(open_alone(paths_.front(), limits)) {}
+  Pictures(std::vector<std::string> paths, std::shared_ptr<const VideoFiles> files)
+      : paths_(std::move(paths)),
+        files_(std::move(files)),
+        first_(open_alone(paths_.front(), *files_)) {}
   Index frames() const override { return static_cast<Index>(paths_.size()); }
   Index height() const override { return first_->height(); }
   Index width() const override { return first_->width(); }
@@ -72,7 +69,7 @@ class Pictures final : public Video {
     const Shape one{1, clip.shape[1], clip.shape[2], clip.shape[3]};
     auto* out = clip.as<std::uint8_t>();
     for (const Index frame : frames) {
-      const auto picture = open_alone(paths_[static_cast<std::size_t>(frame)], limits_);
+      const auto picture = open_alone(paths_[static_cast<std::size_t>(frame)], *files_);
       const Box whole = crop_of(picture->height(), picture->width(), height(), width(), 0, 1);
       const auto across = [&](Index x) { return x * whole.width / width(); };
       const auto down = [&](Index y) { return y * whole.height / height(); };
@@ -86,25 +83,14 @@ class Pictures final : public Video {
 
  private:
   std::vector<std::string> paths_;
-  CodecLimits limits_;
+  std::shared_ptr<const VideoFiles> files_;
   std::unique_ptr<Video> first_;
 };
 
-// A video in memory, under a name that libav can open.
 class Member final : public Video {
  public:
-  Member(const ListEntry& entry, const CodecLimits& limits)
-      : file_(::memfd_create("framefold", MFD_CLOEXEC)) {
-    if (file_.number() < 0) fail_file("hold in memory", entry.name);
-    std::string bytes(entry.bytes, '\0');
-    InputFile(entry.path).read(entry.offset, bytes.data(), bytes.size());
-    for (std::size_t done = 0; done < bytes.size();) {
-      const auto wrote = ::write(file_.number(), bytes.data() + done, bytes.size() - done);
-      if (wrote <= 0) fail_file("hold in memory", entry.name);
-      done += static_cast<std::size_t>(wrote);
-    }
-    video_ = open_alone(text("/proc/self/fd/", file_.number()), limits);
-  }
+  Member(const ListEntry& entry, const VideoFiles& files)
+      : file_(entry, files.limits()), video_(open_alone(file_.path(), files)) {}
   Index frames() const override { return video_->frames(); }
   Index height() const override { return video_->height(); }
   Index width() const override { return video_->width(); }
@@ -113,7 +99,7 @@ class Member final : public Video {
   }
 
  private:
-  Descriptor file_;
+  MemberFile file_;
   std::unique_ptr<Video> video_;
 };
 
@@ -144,12 +130,10 @@ class Array final : public Video {
 
 class Listed final : public VideoSet {
  public:
-  Listed(VideoList list, const CodecLimits& limits) : list_(std::move(list)), limits_(limits) {}
+  Listed(VideoList list, std::shared_ptr<const VideoFiles> files)
+      : list_(std::move(list)), files_(std::move(files)) {}
   Index size() const override { return static_cast<Index>(list_.entries.size()); }
-  std::string name(Index video) const override {
-    const ListEntry& entry = at(video);
-    return entry.name.empty() ? entry.path : entry.name;
-  }
+  std::string name(Index video) const override { return at(video).shown(); }
   Index label(Index video) const override { return at(video).label; }
   std::string description() const override {
     return text(list_.path, " (", name_of(list_.format),
@@ -158,9 +142,9 @@ class Listed final : public VideoSet {
   std::unique_ptr<Video> open(Index video) const override {
     const ListEntry& entry = at(video);
     switch (entry.kind) {
-      case ListEntry::Kind::video: return open_file(entry.path, limits_);
-      case ListEntry::Kind::pictures:
-        return std::make_unique<Pictures>(pictures_of(entry), limits_);
+      case ListEntry::Kind::video:
+        return std::make_unique<VideoFile>(entry.path, files_->index(entry.path), *files_);
+      case ListEntry::Kind::pictures: return std::make_unique<Pictures>(pictures_of(entry), files_);
       case ListEntry::Kind::member: return open_member(entry);
       case ListEntry::Kind::array: break;
     }
@@ -170,24 +154,40 @@ class Listed final : public VideoSet {
  private:
   const ListEntry& at(Index video) const { return list_.entries[static_cast<std::size_t>(video)]; }
   std::unique_ptr<Video> open_member(const ListEntry& entry) const {
-    if (entry.bytes > limits_.memory)
-      fail(ErrorCode::format, entry.name, ": ", entry.bytes >> 20, " MiB, expected at most ",
-           limits_.memory >> 20, "; unpack the archive");
     try {
-      return std::make_unique<Member>(entry, limits_);
+      return std::make_unique<Member>(entry, *files_);
     } catch (const Error& error) {
       fail(error.code(), entry.name, ": ", error.what());
     }
   }
 
   VideoList list_;
-  CodecLimits limits_;
+  std::shared_ptr<const VideoFiles> files_;
 };
 
 }  // namespace
 
-std::shared_ptr<const VideoSet> listed_videos(VideoList list, const CodecLimits& limits) {
-  return std::make_shared<Listed>(std::move(list), limits);
+MemberFile::MemberFile(const ListEntry& entry, const CodecLimits& limits)
+    : file_(::memfd_create("framefold", MFD_CLOEXEC)) {
+  if (file_.number() < 0) fail_file("hold in memory", entry.name);
+  if (entry.bytes > limits.memory)
+    fail(ErrorCode::format, entry.name, ": ", entry.bytes >> 20, " MiB, expected at most ",
+         limits.memory >> 20, "; unpack the archive");
+  std::string bytes(entry.bytes, '\0');
+  InputFile(entry.path).read(entry.offset, bytes.data(), bytes.size());
+  for (std::size_t done = 0; done < bytes.size();) {
+    const auto wrote = ::write(file_.number(), bytes.data() + done, bytes.size() - done);
+    if (wrote <= 0) fail_file("hold in memory", entry.name);
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+std::string MemberFile::path() const { return text("/proc/", ::getpid(), "/fd/", file_.number()); }
+
+std::shared_ptr<const VideoSet> listed_videos(VideoList list,
+                                              std::shared_ptr<const VideoFiles> files) {
+  if (!files) files = std::make_shared<const VideoFiles>();
+  return std::make_shared<Listed>(std::move(list), std::move(files));
 }
 
 }  // namespace framefold

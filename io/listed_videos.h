@@ -9,12 +9,25 @@
 
 #include <memory>
 
-#include "io/codecs.h"
+#include "io/file.h"
 #include "io/lists.h"
+#include "io/video_files.h"
 #include "io/video_set.h"
 
 namespace framefold {
 
-std::shared_ptr<const VideoSet> listed_videos(VideoList list, const CodecLimits& limits = {});
+// `files`: null for its own.
+std::shared_ptr<const VideoSet> listed_videos(VideoList list,
+                                              std::shared_ptr<const VideoFiles> files = nullptr);
+
+// A tar's member in memory, under a name that codecs can open, also from a process of ours.
+class MemberFile {
+ public:
+  MemberFile(const ListEntry& entry, const CodecLimits& limits);
+  std::string path() const;
+
+ private:
+  Descriptor file_;
+};
 
 }  // namespace framefold

@@ -159,7 +159,9 @@ VideoList read_list(const ListOptions& options) {
   if (list.entries.empty())
     fail(ErrorCode::format, options.path, ": no video is listed (read as ", name_of(list.format),
          ")",
-         list.missing.empty() ? "" : text("; the first that is missing: ", list.missing.front()));
+         list.missing.empty()
+             ? ""
+             : text("; the first that is missing: ", list.missing.front().message));
   return list;
 }
 

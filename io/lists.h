@@ -56,6 +56,12 @@ struct ListEntry {
   std::uint64_t offset = 0;       // member, array: where its bytes begin in the file
   std::uint64_t bytes = 0;        // member: how many; array: from one frame to the next
   Index line = 0;                 // in the list, from 1 on; 0: there is none
+
+  const std::string& shown() const { return name.empty() ? path : name; }
+};
+
+struct MissingFile {
+  std::string path, message;
 };
 
 struct VideoList {
@@ -64,7 +70,7 @@ struct VideoList {
   std::vector<ListEntry> entries;    // at least one
   std::vector<std::string> classes;  // the labels' names, where they have any
   Shape frame;                       // npy: [H, W]; of other formats empty
-  std::vector<std::string> missing;  // with skip_missing: a message for each file not there
+  std::vector<MissingFile> missing;  // with skip_missing
 
   Index labels() const;  // 1 + the largest label, or the number of classes; 0: unlabelled
 };

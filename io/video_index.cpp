@@ -210,6 +210,9 @@ bool decode_index(const std::string& bytes, const FileStamp& file, VideoIndex& i
 std::vector<fs::path> index_places(const std::string& path) {
   std::error_code error;
   const fs::path video = fs::absolute(path, error);
+  const std::string name = text(std::hex, hash_of(video.string()), ".index");
+  if (const char* named = std::getenv("FRAMEFOLD_CACHE_DIR"); named != nullptr && *named != 0)
+    return {fs::path(named) / name};
   std::vector<fs::path> places = {video.parent_path() / ".framefold-index" /
                                   (video.filename().string() + ".index")};
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -219,12 +222,11 @@ std::vector<fs::path> index_places(const std::string& path) {
     user = cache;
   else if (home != nullptr && *home == '/')
     user = fs::path(home) / ".cache";
-  if (!user.empty())
-    places.push_back(user / "framefold" / text(std::hex, hash_of(video.string()), ".index"));
+  if (!user.empty()) places.push_back(user / "framefold" / name);
   return places;
 }
 
-VideoIndex video_index(const std::string& path, const CodecLimits& limits) {
+VideoIndex video_index(const std::string& path, const CodecLimits& limits, const Codecs* scanner) {
   VideoIndex index;
   std::error_code error;
   if (!fs::is_regular_file(path, error))
@@ -235,7 +237,7 @@ VideoIndex video_index(const std::string& path, const CodecLimits& limits) {
     keep_limits(path, index, limits);
     return index;
   }
-  index = codecs().scan(path, limits);
+  index = (scanner != nullptr ? *scanner : codecs()).scan(path, limits);
   const std::string bytes = encode_index(index, file);
   for (const fs::path& place : places)
     if (write_cached(place, bytes)) break;

@@ -8,8 +8,9 @@
 //
 // video_index() scans a file (io/codecs.h) on its first call and keeps what it found beside it, in
 // .framefold-index/NAME.index, or below XDG_CACHE_HOME or ~/.cache where that folder cannot be
-// written. An entry counts for the size and time of change of the file it was made from; a damaged
-// one is made anew. Any number of processes and threads may ask at once.
+// written; where FRAMEFOLD_CACHE_DIR names a folder, there alone. An entry counts for the size and
+// time of change of the file it was made from; a damaged one is made anew. Any number of processes
+// and threads may ask at once.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@
 namespace framefold {
 
 struct CodecLimits;
+class Codecs;
 
 struct VideoPacket {
   std::int64_t position = -1;  // in the file, -1: unknown
@@ -55,7 +57,9 @@ struct VideoIndex {
   Index at(double seconds) const;  // the frame on show, the nearest before the first or after all
 };
 
-VideoIndex video_index(const std::string& path, const CodecLimits& limits);
+// Scanned by `scanner`, by codecs() where that is null.
+VideoIndex video_index(const std::string& path, const CodecLimits& limits,
+                       const Codecs* scanner = nullptr);
 
 // Parts of it. `file` is the video's size and time of change; find_cached returns false where
 // nothing usable is kept.

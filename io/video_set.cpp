@@ -17,7 +17,7 @@ constexpr std::uint64_t sampling_stream = 0x73616d706c696e67;
 class Sampled final : public Dataset {
  public:
   Sampled(std::shared_ptr<const VideoSet> set, const std::vector<Index>& videos,
-          const SampledClips& options)
+          const SampledClips& options, std::vector<std::string>* skipped)
       : set_(std::move(set)), options_(options) {
     if (options.training && changes(options.augmentation)) augmenter_.emplace(options.augmentation);
     if (options.height < 1 || options.width < 1 || options.crops < 1 ||
@@ -26,15 +26,15 @@ class Sampled final : public Dataset {
            options.channels, ", ", options.crops,
            " crops; expected 1 or 3 channels and at least 1");
     std::vector<Index> clips(videos.size(), clips_in(options.sampling, 1, options.training));
-    if (options.sampling.kind == Sampling::Kind::windows)
-      in_parallel(videos.size(), [&](std::size_t i) {
-        clips[i] = clips_in(options.sampling, set_->open(videos[i])->frames(), options.training);
-      });
+    if (options.sampling.kind == Sampling::Kind::windows) count_windows(videos, clips, skipped);
     const Index crops = options.training ? 1 : options.crops;
     for (std::size_t i = 0; i < videos.size(); ++i)
       for (Index clip = 0; clip < clips[i]; ++clip)
         for (Index crop = 0; crop < crops; ++crop) samples_.push_back({videos[i], clip, crop});
-    videos_ = static_cast<Index>(videos.size());
+    videos_ = static_cast<Index>(videos.size() - std::ranges::count(clips, 0));
+    if (samples_.empty() && !videos.empty())
+      fail(ErrorCode::format, "none of the ", videos.size(),
+           " videos can be opened: ", skipped->back());
   }
 
   Index size() const override { return static_cast<Index>(samples_.size()); }
@@ -59,6 +59,24 @@ class Sampled final : public Dataset {
   struct Sample {
     Index video, clip, crop;
   };
+
+  void count_windows(const std::vector<Index>& videos, std::vector<Index>& clips,
+                     std::vector<std::string>* skipped) const {
+    std::vector<std::string> messages(videos.size());
+    in_parallel(videos.size(), [&](std::size_t i) {
+      clips[i] = 0;
+      try {
+        const Index frames = set_->open(videos[i])->frames();
+        clips[i] = clips_in(options_.sampling, frames, options_.training);
+      } catch (const Error& error) {
+        const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
+        if (skipped == nullptr || !damaged) throw;
+        messages[i] = error.what();
+      }
+    });
+    for (std::string& message : messages)
+      if (!message.empty()) skipped->push_back(std::move(message));
+  }
 
   const Sample& at(Index index) const { return samples_[static_cast<std::size_t>(index)]; }
 
@@ -91,23 +109,25 @@ class Sampled final : public Dataset {
 }  // namespace
 
 std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
-                                             std::vector<Index> videos,
-                                             const SampledClips& options) {
+                                             std::vector<Index> videos, const SampledClips& options,
+                                             std::vector<std::string>* skipped) {
   if (videos.empty()) {
     videos.resize(static_cast<std::size_t>(set->size()));
     std::iota(videos.begin(), videos.end(), Index{0});
   }
-  return std::make_shared<Sampled>(std::move(set), videos, options);
+  return std::make_shared<Sampled>(std::move(set), videos, options, skipped);
 }
 
 Split sampled_split(const std::shared_ptr<const VideoSet>& set, double held_out,
-                    SampledClips options) {
+                    SampledClips options, bool skip_bad) {
   SplitIndices videos = split_indices(set->size(), held_out);
   Split parts;
-  if (!videos.train.empty()) parts.train = sampled_clips(set, std::move(videos.train), options);
+  std::vector<std::string>* skipped = skip_bad ? &parts.skipped : nullptr;
+  if (!videos.train.empty())
+    parts.train = sampled_clips(set, std::move(videos.train), options, skipped);
   options.training = false;
   if (!videos.held_out.empty())
-    parts.held_out = sampled_clips(set, std::move(videos.held_out), options);
+    parts.held_out = sampled_clips(set, std::move(videos.held_out), options, skipped);
   return parts;
 }
 

@@ -46,14 +46,15 @@ struct SampledClips {
   Augmentation augmentation;  // in training
 };
 
-// Of the videos named, all where `videos` is empty.
+// Of the videos named, all where `videos` is empty. Windows are counted by opening each video: one
+// that is damaged or unreadable is an Error, or left out with a message to `skipped`.
 std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
-                                             std::vector<Index> videos,
-                                             const SampledClips& options);
+                                             std::vector<Index> videos, const SampledClips& options,
+                                             std::vector<std::string>* skipped = nullptr);
 
 // Two parts of the set's videos as io/dataset.h's split() makes them of samples: `options` says
-// what both are sampled like.
+// what both are sampled like. With skip_bad, Split::skipped is what was left out.
 Split sampled_split(const std::shared_ptr<const VideoSet>& set, double held_out,
-                    SampledClips options);
+                    SampledClips options, bool skip_bad = false);
 
 }  // namespace framefold

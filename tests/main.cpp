@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "tests/op_cases.h"
+#include "tests/temporary.h"
 #include "tests/tiny_run.h"
 
 int main(int argc, char** argv) {
@@ -17,6 +18,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", dlerror());
     return 2;
   }
+  // Nothing is written beside the data that tests are given.
+  const framefold::TemporaryDirectory indices;
+  ::setenv("FRAMEFOLD_CACHE_DIR", indices.path().c_str(), 1);
   testing::InitGoogleTest(&argc, argv);
   framefold::test::register_op_tests();
   return RUN_ALL_TESTS();

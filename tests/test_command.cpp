@@ -15,6 +15,7 @@
 #include "cli/run_directory.h"
 #include "io/file.h"
 #include "io/picture.h"
+#include "io/video_index.h"
 #include "tests/codecs_test.h"
 #include "tests/temporary.h"
 
@@ -276,7 +277,8 @@ TEST_F(Command, VerifiesVideos) {
   Result all_good = run({"data", "verify", "videos", "--json"});
   EXPECT_EQ(all_good.code, 0) << all_good.err;
   EXPECT_EQ(all_good.json()["totals"]["good"], 1);
-  EXPECT_TRUE(fs::exists(directory / "videos/.framefold-index/a.y4m.index"));
+  const fs::path video = directory / "videos/a.y4m";
+  EXPECT_TRUE(fs::exists(index_places(video.string()).front()));
   EXPECT_EQ(read_file(directory / "quarantine.txt", 100), "");
 
   write_file(directory / "videos/b.y4m", head + frame);
@@ -294,6 +296,102 @@ TEST_F(Command, VerifiesVideos) {
   const Result text = run({"data", "verify", "videos/a.y4m", "videos/c.mp4"});
   EXPECT_EQ(text.code, 3);
   EXPECT_NE(text.out.find("1 of 2 good, 1 unreadable"), std::string::npos) << text.out;
+}
+
+std::string grey_video(int frames) {
+  std::string video = "YUV4MPEG2 W16 H8 F25:1 Ip A1:1 Cmono\n";
+  for (int i = 0; i < frames; ++i) video += "FRAME\n" + std::string(16 * 8, static_cast<char>(i));
+  return video;
+}
+
+// What lists name, also in an archive, in an array and as pictures.
+TEST_F(Command, VerifiesLists) {
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
+  directory.write("videos/a b.y4m", grey_video(3));
+  directory.write("videos/c.mp4", "no video");
+  directory.write("pictures/1.png", encode_png({8, 6, 3, 20}));
+  directory.write("pictures/2.png", "no picture");
+  directory.write("list.txt", "a b.y4m 0\nc.mp4 1\na b.y4m 2\nabsent.mp4 1\n");
+  directory.write("frames.txt", "pictures 1 0\n");
+  std::string array("\x93NUMPY\x01\x00\x76\x00", 10);
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 1, 8, 8), }";
+  header.resize(0x76, ' ');
+  directory.write("a.npy", array + header + std::string(4 * 64, 'x'));
+  ASSERT_EQ(std::system(("tar -C '" + (directory / "videos").string() + "' -cf '" +
+                         (directory / "a.tar").string() + "' 'a b.y4m' c.mp4")
+                            .c_str()),
+            0);
+  const auto verdicts = [&](const Words& words, int code) {
+    Words all{"data", "verify", "--json"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Result result = run(all);
+    EXPECT_EQ(result.code, code) << result.err;
+    std::string found;
+    const Json json = result.json();  // lives through the loop
+    for (const Json& file : json["files"])
+      found += fs::path(file["path"].get<std::string>()).filename().string() + "=" +
+               file["verdict"].get<std::string>() + " ";
+    return found;
+  };
+  EXPECT_EQ(verdicts({"list.txt", "--list-root", "videos"}, 3),
+            "a b.y4m=good c.mp4=unreadable absent.mp4=unreadable ");
+  EXPECT_EQ(read_file(directory / "quarantine.txt", 1000), "videos/c.mp4\nvideos/absent.mp4\n");
+  EXPECT_EQ(verdicts({"a.npy"}, 0), "a.npy clip 0=good ");
+  EXPECT_EQ(verdicts({"a.npy", "--frames", "5"}, 3), "a.npy clip 0=too short ");
+  EXPECT_EQ(verdicts({"a.tar"}, 3), "a.tar: a b.y4m=good a.tar: c.mp4=unreadable ");
+  EXPECT_EQ(verdicts({"frames.txt", "--list-format", "rawframes"}, 0), "pictures=good ");
+  directory.write("frames.txt", "pictures 2 0\n");
+  EXPECT_EQ(verdicts({"frames.txt", "--list-format", "rawframes"}, 3), "pictures=unreadable ");
+  EXPECT_EQ(verdicts({"videos", "list.txt", "--list-root", "videos"}, 3),
+            "a b.y4m=good c.mp4=unreadable absent.mp4=unreadable ");
+}
+
+// One file is damaged, one is not there: the run stops and names them, or leaves them out, counts
+// and keeps to its budget.
+TEST_F(Command, BadVideosOfAList) {
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
+  for (int i = 0; i < 5; ++i) directory.write(text(i, ".y4m"), grey_video(4 + i));
+  directory.write("bad.mp4", "no video");
+  directory.write("list.txt", "0.y4m 0\n1.y4m 0\nbad.mp4 0\n2.y4m 0\n3.y4m 0\n4.y4m 0\n");
+  directory.write("list.toml",
+                  "[data]\nkind = 'list'\npath = 'list.txt'\nframes = 2\nheight = 8\nwidth = 8\n"
+                  "held_out = 0\n[model]\nwidths = [4]\n"
+                  "[train]\nbatch = 3\nsteps = 8\nthreads = 1\nlog_every = 1\n");
+  int runs = 0;
+  const auto train = [&](Words more) {
+    more.insert(more.begin(), {"train", "list.toml", "--name", text("run-", ++runs)});
+    return run(more);
+  };
+  const Result stopped = train({});
+  EXPECT_EQ(stopped.code, exit_data);
+  EXPECT_NE(stopped.err.find("bad.mp4: is no video"), std::string::npos) << stopped.err;
+
+  EXPECT_EQ(train({"--set", "data.on_bad=skip"}).code, exit_done);
+  std::istringstream rows(read_file(directory / "runs/run-2/metrics.jsonl", 1 << 20));
+  double bad = 0;
+  for (std::string row; std::getline(rows, row);) {
+    const Json json = Json::parse(row);
+    if (json.contains("bad_samples")) bad = json["bad_samples"].get<double>();
+  }
+  EXPECT_GE(bad, 4);  // eight steps are four epochs; each meets it once, or as another's stand-in
+  const Result over = train({"--set", "data.on_bad=skip", "--set", "data.bad_budget=2"});
+  EXPECT_EQ(over.code, exit_data);
+  EXPECT_NE(over.err.find("3 samples were bad, 2 are allowed"), std::string::npos) << over.err;
+
+  // Windows are counted before the first step.
+  const Words windows{"--set", "data.sampling=windows", "--set", "data.on_bad=skip"};
+  const Result left_out = train(windows);
+  EXPECT_EQ(left_out.code, exit_done) << left_out.err;
+  EXPECT_NE(left_out.err.find("left out: "), std::string::npos) << left_out.err;
+  EXPECT_EQ(train({"--set", "data.sampling=windows"}).code, exit_data);
+
+  directory.write("list.txt", "0.y4m 0\nabsent.mp4 0\n1.y4m 0\n2.y4m 0\n");
+  const Result absent = train({});
+  EXPECT_EQ(absent.code, exit_data);
+  EXPECT_NE(absent.err.find("list.txt:2: there is no file"), std::string::npos) << absent.err;
+  const Result without = train({"--set", "data.on_bad=skip"});
+  EXPECT_EQ(without.code, exit_done) << without.err;
+  EXPECT_NE(without.err.find("list.txt:2: there is no file"), std::string::npos) << without.err;
 }
 
 // Other data may be of another kind: here pictures, which need no codecs.

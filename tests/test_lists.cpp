@@ -82,7 +82,7 @@ TEST_F(Lists, MissingFiles) {
       read_list({.path = (directory_ / "list.txt").string(), .skip_missing = true});
   EXPECT_EQ(shown(list), "a.mp4=3");
   ASSERT_EQ(list.missing.size(), 1U);
-  EXPECT_NE(list.missing[0].find("b.mp4"), std::string::npos);
+  EXPECT_NE(list.missing[0].message.find("b.mp4"), std::string::npos);
   write("lists/other.txt", "a.mp4 2\n");
   EXPECT_EQ(shown(read_list({.path = (directory_ / "lists/other.txt").string(),
                              .root = directory_.path().string()})),

@@ -23,10 +23,18 @@ std::string video(int frames) {
 
 class VideoIndexTest : public NeedsCodecs {
  protected:
+  void SetUp() override {
+    NeedsCodecs::SetUp();
+    ::unsetenv("FRAMEFOLD_CACHE_DIR");
+  }
+  void TearDown() override { ::setenv("FRAMEFOLD_CACHE_DIR", elsewhere_.c_str(), 1); }
   fs::path kept(const std::string& name) const {
     return directory_ / (".framefold-index/" + name + ".index");
   }
   const TemporaryDirectory directory_;
+
+ private:
+  const std::string elsewhere_ = std::getenv("FRAMEFOLD_CACHE_DIR");
 };
 
 TEST_F(VideoIndexTest, TellsWhatTheFileHolds) {
@@ -103,6 +111,20 @@ TEST_F(VideoIndexTest, GoesToTheUsersCacheWhereTheFolderCannotBeWritten) {
   EXPECT_EQ(std::distance(fs::directory_iterator(cache / "framefold"), {}), 1);
   EXPECT_EQ(video_index(path, {}).size(), 3);
   ::unsetenv("XDG_CACHE_HOME");
+}
+
+// Nothing is written beside the video then.
+TEST_F(VideoIndexTest, GoesWhereItIsTold) {
+  directory_.write("a.y4m", video(3));
+  directory_.write("b/a.y4m", video(4));
+  const fs::path cache = directory_ / "cache";
+  ::setenv("FRAMEFOLD_CACHE_DIR", cache.c_str(), 1);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(video_index((directory_ / "a.y4m").string(), {}).size(), 3);
+    EXPECT_EQ(video_index((directory_ / "b/a.y4m").string(), {}).size(), 4);
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(cache), {}), 2);
+  EXPECT_FALSE(fs::exists(directory_ / ".framefold-index"));
 }
 
 TEST_F(VideoIndexTest, KeepsTheLimits) {
