@@ -73,6 +73,9 @@ const Case cases[] = {
      [](Graph& g, auto& v) { scatter_rows(g, v[0], v[1], 1568, v[2]); }},
     {"slice", {clip}, [](Graph& g, auto& v) { slice(g, v[0], -1, 16, 48); }},
     {"softmax", {{f32, {6, 1568, 1568}}}, [](Graph& g, auto& v) { softmax(g, v[0]); }},
+    {"fold_tubelets",
+     {{DType::u8, {8, 16, 224, 224, 3}}, {DType::i32, {8, 1408}}, {f32, {8, 1408, 1536}}},
+     [](Graph& g, auto& v) { fold_tubelets(g, v[2], v[0], v[1]); }},
     {"gather_tubelets",
      {{DType::u8, {8, 16, 224, 224, 3}}, {DType::i32, {8, 160}}},
      [](Graph& g, auto& v) {

@@ -65,7 +65,7 @@ std::vector<Case> cases() {
   plain("add", 12, [](const Operands& o) { add_forward(o.stream, o.a, o.b, o.c); });
   plain("multiply", 12, [](const Operands& o) { multiply(o.stream, o.a, o.b, o.c); });
   plain("pixels", 5, [](const Operands& o) { pixels_forward(o.stream, {}, o.a, o.pixels); });
-  plain("dropout", 8, [](const Operands& o) { dropout(o.stream, 0.5F, {1, 2}, o.a, o.b); });
+  plain("dropout", 8, [](const Operands& o) { dropout(o.stream, 0.5F, 1, {1, 2}, o.a, o.b); });
   plain("noise", 8, [](const Operands& o) { noise_forward(o.stream, {}, {1, 2}, o.a, o.b); });
   plain("gaussian_kl/forward", 8, [](const Operands& o) {
     gaussian_kl_forward(o.stream, LossReduction::mean, o.one, o.workspace, o.b, o.c);

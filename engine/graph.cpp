@@ -48,6 +48,10 @@ Value Graph::buffer(const std::string& name, const Shape& shape, Init init) {
   return stored(Kind::buffer, name, shape, init, false);
 }
 
+Value Graph::constant(const std::string& name, const Shape& shape, Init init) {
+  return stored(Kind::constant, name, shape, init, false);
+}
+
 std::vector<Value> Graph::add(OpPtr op, std::vector<Value> in) {
   Types types;
   for (const Value value : in) types.push_back(type(value));
@@ -79,7 +83,7 @@ const Graph::ValueInfo& Graph::info(Value value) const {
 Value Graph::find(const std::string& name) const {
   const auto known = by_name_.find(name);
   if (known == by_name_.end())
-    fail(ErrorCode::argument, "graph: no input, parameter or buffer is called ", name);
+    fail(ErrorCode::argument, "graph: no input, parameter, buffer or constant is called ", name);
   return {known->second};
 }
 

@@ -28,17 +28,23 @@ struct Value {
 // How a parameter is filled before training. Every draw is Philox under the run's seed and the
 // parameter's name, so it depends on neither order nor threads.
 struct Init {
-  enum class Kind : std::uint8_t { constant, uniform, normal, truncated_normal };
+  enum class Kind : std::uint8_t { constant, uniform, normal, truncated_normal, sin_cos };
   Kind kind = Kind::constant;
-  double a = 0;  // constant: the value; uniform: the lower bound; normal: the mean
-  double b = 0;  // uniform: the upper bound; normal: the deviation (truncated at 2 deviations)
+  double a = 0;    // constant: the value; uniform: the lower bound; normal: the mean
+  double b = 0;    // uniform: the upper bound; normal: the deviation; sin_cos: the width
+  double cut = 2;  // truncated normal: where it ends, in deviations
 
   static Init zeros() { return {Kind::constant, 0, 0}; }
   static Init ones() { return {Kind::constant, 1, 0}; }
   static Init constant(double value) { return {Kind::constant, value, 0}; }
   static Init uniform(double bound) { return {Kind::uniform, -bound, bound}; }
   static Init normal(double deviation) { return {Kind::normal, 0, deviation}; }
-  static Init truncated_normal(double deviation) { return {Kind::truncated_normal, 0, deviation}; }
+  static Init truncated_normal(double deviation, double cut = 2) {
+    return {Kind::truncated_normal, 0, deviation, cut};
+  }
+  // Positions p of a table [N, width]: sin(p / 10000^(j / width)) at even j, the cosine of the same
+  // angle at j + 1, in double (Vaswani et al. 2017, section 3.5). No draw.
+  static Init sin_cos(Index width) { return {Kind::sin_cos, 0, static_cast<double>(width)}; }
   // Glorot and Bengio 2010, uniform; He et al. 2015, uniform, gain sqrt(2).
   static Init glorot(Index fan_in, Index fan_out);
   static Init he(Index fan_in);
@@ -48,13 +54,13 @@ enum class Mode : std::uint8_t { train, evaluate };
 
 class Graph {
  public:
-  enum class Kind : std::uint8_t { input, parameter, buffer, activation };
+  enum class Kind : std::uint8_t { input, parameter, buffer, constant, activation };
 
   struct ValueInfo {
     std::string name;  // inputs, parameters and buffers: as given; activations: "conv3d_4"
     TensorType type;
     Kind kind = Kind::activation;
-    Init init;      // parameters and buffers
+    Init init;      // parameters, buffers and constants
     int node = -1;  // activations: the node that writes it, and which output it is
     int output = 0;
     bool decays = true;  // parameters: whether weight decay applies
@@ -74,6 +80,8 @@ class Graph {
   Value parameter(const std::string& name, const Shape& shape, Init init, bool decays = true);
   // State that training changes but no gradient does (running statistics), f32.
   Value buffer(const std::string& name, const Shape& shape, Init init);
+  // What nothing changes, f32: a function of the initial values' formula, so no file keeps it.
+  Value constant(const std::string& name, const Shape& shape, Init init);
 
   // Adds a node; `one` for an operation with one output.
   std::vector<Value> add(OpPtr op, std::vector<Value> in);
@@ -86,7 +94,7 @@ class Graph {
   const ValueInfo& info(Value value) const;
   const std::vector<ValueInfo>& values() const { return values_; }
   const std::vector<Node>& nodes() const { return nodes_; }
-  Value find(const std::string& name) const;  // an input, parameter or buffer; Error if unknown
+  Value find(const std::string& name) const;  // of an input or stored; Error if unknown
 
   // Names within the lifetime of a Scope are prefixed: Scope s(g, "encoder") -> "encoder.weight".
   class Scope {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "engine/ops.h"
 #include "kernels/check.h"
 #include "kernels/dropout.h"
@@ -7,7 +9,8 @@ namespace {
 
 class DropoutOp final : public Op {
  public:
-  explicit DropoutOp(float rate) : rate_(rate) {}
+  // A draw for every element, or for every sample.
+  DropoutOp(float rate, bool samples) : rate_(rate), samples_(samples) {}
 
   std::string_view name() const override { return "dropout"; }
 
@@ -23,11 +26,12 @@ class DropoutOp final : public Op {
   }
 
   void forward(Run& run) const override {
-    dropout(run.stream, rate_, run.random, run.out[0], run.in[0]);
+    dropout(run.stream, rate_, each(run.in[0].shape), run.random, run.out[0], run.in[0]);
   }
 
   void backward(Run& run) const override {
-    if (run.wants(0)) dropout(run.stream, rate_, run.random, run.din[0], run.dout[0]);
+    if (run.wants(0))
+      dropout(run.stream, rate_, each(run.dout[0].shape), run.random, run.din[0], run.dout[0]);
   }
 
   // Philox's rounds, shared by four elements.
@@ -39,13 +43,21 @@ class DropoutOp final : public Op {
   }
 
  private:
+  Index each(const Shape& x) const { return samples_ ? std::max<Index>(1, x.size() / x[0]) : 1; }
+
   float rate_;
+  bool samples_;
 };
 
 }  // namespace
 
 Value dropout(Graph& g, Value x, float rate) {
-  const auto op = std::make_shared<DropoutOp>(rate);
+  const auto op = std::make_shared<DropoutOp>(rate, false);
+  return g.training() && rate != 0 ? g.one(op, {x}) : x;
+}
+
+Value drop_path(Graph& g, Value x, float rate) {
+  const auto op = std::make_shared<DropoutOp>(rate, true);
   return g.training() && rate != 0 ? g.one(op, {x}) : x;
 }
 

@@ -58,8 +58,9 @@ LstmSequence lstm(Graph& g, Value x, const LstmWeights& weights, LstmState start
 
 // Pointwise
 Value activation(Graph& g, Value x, Activation activation);
-Value add(Graph& g, Value x, Value b);         // b as x, or a parameter with x's last axes
-Value dropout(Graph& g, Value x, float rate);  // x itself in a graph for evaluation
+Value add(Graph& g, Value x, Value b);           // b as x, or a parameter with x's last axes
+Value dropout(Graph& g, Value x, float rate);    // x itself in a graph for evaluation
+Value drop_path(Graph& g, Value x, float rate);  // dropout of whole samples
 Value multiply(Graph& g, Value a, Value b);
 Value noise(Graph& g, Value x, Noise noise);  // x itself in a graph for evaluation
 Value pixels(Graph& g, Value x, Pixels pixels = {}, DType type = DType::f32);
@@ -73,6 +74,8 @@ struct MaskedTokens {
 MaskedTokens tube_mask(Graph& g, Index batch, const TubeMask& mask, Value samples = {});
 Value gather_tubelets(Graph& g, Value clip, Value index, const Extents& tubelet, Pixels pixels = {},
                       DType type = DType::f32);
+// The clip with x, or grey, at the tokens of index; f32.
+Value fold_tubelets(Graph& g, Value x, Value clip, Value index, const TubeletMse& target = {});
 
 // Convolutions: x [B, T, H, W, C], weight [kT, kH, kW, C / groups, O] (transposed: [kT, kH, kW,
 // O / groups, C]), bias [O] or Value{} for none.

@@ -13,7 +13,20 @@ std::uint64_t hash_of(const std::string& name) {  // FNV-1a
   return hash;
 }
 
+void fill_sin_cos(float* values, Index count, Index width) {
+  for (Index j = 0; j < width; ++j) {
+    const double divisor =
+        std::pow(10000.0, static_cast<double>(j / 2 * 2) / static_cast<double>(width));
+    for (Index p = 0; p < count / width; ++p) {
+      const double angle = static_cast<double>(p) / divisor;
+      values[p * width + j] = static_cast<float>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  }
+}
+
 void draw(float* values, Index count, const Init& init, Random random) {
+  if (init.kind == Init::Kind::sin_cos)
+    return fill_sin_cos(values, count, static_cast<Index>(init.b));
   for (Index i = 0; i < count; ++i) {
     const auto n = static_cast<std::uint64_t>(i);
     double value = init.a;
@@ -26,11 +39,12 @@ void draw(float* values, Index count, const Init& init, Random random) {
       case Init::Kind::truncated_normal: {
         // Redraws from streams of its own, so that element n depends on nothing but n.
         float normal = random.normal(n);
-        for (std::uint64_t again = 1; std::abs(normal) > 2; ++again)
+        for (std::uint64_t again = 1; std::abs(normal) > init.cut; ++again)
           normal = Random{random.seed, stream_of(random.stream, n, again)}.normal(0);
         value += init.b * static_cast<double>(normal);
         break;
       }
+      case Init::Kind::sin_cos: break;
     }
     values[i] = static_cast<float>(value);
   }
@@ -50,54 +64,61 @@ void Parameters::Table::add(const Graph::ValueInfo& info) {
   size += (info.type.shape.size() + step - 1) / step * step;
 }
 
+Bytes Parameters::Table::bytes() const { return static_cast<Bytes>(size) * sizeof(float); }
+
+void Parameters::Table::fill(std::span<float> values, std::uint64_t seed) const {
+  for (const Entry& entry : entries)
+    draw(values.data() + entry.offset, entry.shape.size(), entry.init,
+         Random{seed, stream_of(hash_of(entry.name))});
+}
+
 const Parameters::Entry* Parameters::Table::find(const std::string& name) const {
   const auto found = index.find(name);
   return found == index.end() ? nullptr : &entries[found->second];
 }
 
-void Parameters::collect(const Graph& graph, Table& parameters, Table& buffers) {
+void Parameters::Tables::add(const Graph& graph) {
   for (const Graph::ValueInfo& info : graph.values()) {
     if (info.kind == Graph::Kind::parameter) parameters.add(info);
     if (info.kind == Graph::Kind::buffer) buffers.add(info);
+    if (info.kind == Graph::Kind::constant) constants.add(info);
   }
 }
 
 Parameters::Parameters(std::initializer_list<const Graph*> graphs, bool gradients) {
-  for (const Graph* graph : graphs) collect(*graph, parameters_, buffers_);
-  const auto bytes = [](const Table& table) {
-    return static_cast<Bytes>(table.size) * sizeof(float);
-  };
-  values_ = Buffer(bytes(parameters_));
-  if (gradients) gradients_ = Buffer(bytes(parameters_));
-  buffer_values_ = Buffer(bytes(buffers_));
+  for (const Graph* graph : graphs) tables_.add(*graph);
+  values_ = Buffer(tables_.parameters.bytes());
+  if (gradients) gradients_ = Buffer(tables_.parameters.bytes());
+  buffer_values_ = Buffer(tables_.buffers.bytes());
+  constant_values_ = Buffer(tables_.constants.bytes());
+  tables_.constants.fill(constant_values_.as<float>(), 0);
 }
 
 void Parameters::initialize(std::uint64_t seed) {
-  const auto fill = [seed](const Table& table, std::span<float> values) {
-    for (const Entry& entry : table.entries)
-      draw(values.data() + entry.offset, entry.shape.size(), entry.init,
-           Random{seed, stream_of(hash_of(entry.name))});
-  };
-  fill(parameters_, values());
-  fill(buffers_, buffers());
+  tables_.parameters.fill(values(), seed);
+  tables_.buffers.fill(buffers(), seed);
 }
 
 Index Parameters::count() const {
   Index total = 0;
-  for (const Entry& entry : parameters_.entries) total += entry.shape.size();
+  for (const Entry& entry : tables_.parameters.entries) total += entry.shape.size();
   return total;
 }
 
 Tensor Parameters::value(const std::string& name) const {
-  if (const Entry* entry = parameters_.find(name))
-    return {values().data() + entry->offset, DType::f32, entry->shape};
-  if (const Entry* entry = buffers_.find(name))
-    return {buffers().data() + entry->offset, DType::f32, entry->shape};
+  const auto in = [&name](const Table& table, const Buffer& stored) -> Tensor {
+    const Entry* entry = table.find(name);
+    if (entry == nullptr) return {};
+    return {stored.as<float>().data() + entry->offset, DType::f32, entry->shape};
+  };
+  if (const Tensor found = in(tables_.parameters, values_)) return found;
+  if (const Tensor found = in(tables_.buffers, buffer_values_)) return found;
+  if (const Tensor found = in(tables_.constants, constant_values_)) return found;
   fail(ErrorCode::argument, "no parameter or buffer is called ", name);
 }
 
 Tensor Parameters::gradient(const std::string& name) const {
-  const Entry* entry = parameters_.find(name);
+  const Entry* entry = tables_.parameters.find(name);
   if (entry == nullptr) fail(ErrorCode::argument, "no parameter is called ", name);
   if (gradients().empty())
     fail(ErrorCode::argument, "these parameters were made for evaluation, without gradients");
@@ -105,13 +126,10 @@ Tensor Parameters::gradient(const std::string& name) const {
 }
 
 Bytes Parameters::bytes_of(const Graph& graph, bool gradients) {
-  Table parameters;
-  Table buffers;
-  collect(graph, parameters, buffers);
-  const auto bytes = [](const Table& table) {
-    return Buffer::padded(static_cast<Bytes>(table.size) * sizeof(float));
-  };
-  return bytes(parameters) * (gradients ? 2 : 1) + bytes(buffers);
+  Tables tables;
+  tables.add(graph);
+  return Buffer::padded(tables.parameters.bytes()) * (gradients ? 2 : 1) +
+         Buffer::padded(tables.buffers.bytes()) + Buffer::padded(tables.constants.bytes());
 }
 
 }  // namespace framefold

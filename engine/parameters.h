@@ -1,6 +1,6 @@
 // What a model has learnt: parameters, their gradients and its buffers, each one contiguous f32
-// buffer. They live outside plans, so several plans (train and evaluate; discriminator and
-// generator) share them.
+// buffer; and its constants, which are filled at once. They live outside plans, so several plans
+// (train and evaluate; discriminator and generator) share them.
 #pragma once
 
 #include <map>
@@ -22,9 +22,9 @@ class Parameters {
     bool decays = true;
   };
 
-  // Takes every parameter and buffer of the graphs, in the order of their first appearance; the
-  // same name in two graphs is one tensor and must have one shape. With `gradients` false no
-  // gradient buffer is held (evaluation).
+  // Takes every parameter, buffer and constant of the graphs, in the order of their first
+  // appearance; the same name in two graphs is one tensor and must have one shape. With `gradients`
+  // false no gradient buffer is held (evaluation).
   explicit Parameters(std::initializer_list<const Graph*> graphs, bool gradients = true);
   explicit Parameters(const Graph& graph, bool gradients = true)
       : Parameters({&graph}, gradients) {}
@@ -32,17 +32,19 @@ class Parameters {
   // Draws every initial value: a function of (seed, name, element) alone.
   void initialize(std::uint64_t seed);
 
-  const std::vector<Entry>& entries() const { return parameters_.entries; }
-  const std::vector<Entry>& buffer_entries() const { return buffers_.entries; }
+  const std::vector<Entry>& entries() const { return tables_.parameters.entries; }
+  const std::vector<Entry>& buffer_entries() const { return tables_.buffers.entries; }
   Index count() const;  // of trained numbers, without gaps
 
-  Tensor value(const std::string& name) const;     // a parameter or buffer; Error if unknown
+  Tensor value(const std::string& name) const;     // of any of them; Error if unknown
   Tensor gradient(const std::string& name) const;  // a parameter
 
   std::span<float> values() const { return values_.as<float>(); }
   std::span<float> gradients() const { return gradients_.as<float>(); }
   std::span<float> buffers() const { return buffer_values_.as<float>(); }
-  Bytes bytes() const { return values_.bytes() + gradients_.bytes() + buffer_values_.bytes(); }
+  Bytes bytes() const {
+    return values_.bytes() + gradients_.bytes() + buffer_values_.bytes() + constant_values_.bytes();
+  }
 
   // Bytes that Parameters of a graph hold, without holding them.
   static Bytes bytes_of(const Graph& graph, bool gradients = true);
@@ -53,16 +55,21 @@ class Parameters {
     std::map<std::string, std::size_t> index;
     Index size = 0;
     void add(const Graph::ValueInfo& info);
+    void fill(std::span<float> values, std::uint64_t seed) const;
+    Bytes bytes() const;
     const Entry* find(const std::string& name) const;
   };
 
-  static void collect(const Graph& graph, Table& parameters, Table& buffers);
+  struct Tables {
+    Table parameters, buffers, constants;
+    void add(const Graph& graph);
+  };
 
-  Table parameters_;
-  Table buffers_;
+  Tables tables_;
   Buffer values_;
   Buffer gradients_;
   Buffer buffer_values_;
+  Buffer constant_values_;
 };
 
 }  // namespace framefold

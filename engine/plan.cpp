@@ -163,6 +163,7 @@ class Planner {
         home = {.home = Home::parameter, .name = info.name, .type = info.type};
         break;
       case Graph::Kind::buffer:
+      case Graph::Kind::constant:
         home = {.home = Home::buffer, .name = info.name, .type = info.type};
         break;
       case Graph::Kind::input:

@@ -25,7 +25,7 @@ struct Slot {
   enum class Home : std::uint8_t { none, arena, parameter, gradient, buffer };
   Home home = Home::none;
   Bytes offset = 0;  // arena
-  std::string name;  // parameter, gradient, buffer
+  std::string name;  // parameter, gradient, buffer (constants too)
   int region = -1;   // arena: its region
   TensorType type;
 };

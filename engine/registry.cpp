@@ -18,6 +18,7 @@ std::span<const OpInfo> registered_ops() {
       {"conv_transpose3d", "transposed 3-D convolution with bias and activation"},
       {"cross_entropy", "cross-entropy of a softmax with soft targets"},
       {"dropout", "random zeros while training, the rest scaled up"},
+      {"fold_tubelets", "predicted tubelets put back into their clip, to look at"},
       {"gather_rows", "rows picked by number, sample by sample"},
       {"gather_tubelets", "chosen tubelets of a clip of pixels, normalised by channel"},
       {"gaussian_kl", "divergence of diagonal Gaussians from the standard one"},

@@ -10,15 +10,16 @@ namespace {
 struct Dropout {
   Random random;
   float rate, scale;
+  Index each;
 
   __device__ __forceinline__ float operator()(Index i, float x) const {
-    return random.uniform(static_cast<std::uint64_t>(i)) >= rate ? scale * x : 0.0F;
+    return random.uniform(static_cast<std::uint64_t>(i / each)) >= rate ? scale * x : 0.0F;
   }
 };
 
-void dropout(const Stream& stream, float rate, Random random, Tensor y, View x) {
+void dropout(const Stream& stream, float rate, Index each, Random random, Tensor y, View x) {
   for_device_float(x.dtype, [&]<class T>(T) {
-    map(stream, Dropout{random, rate, 1 / (1 - rate)}, x.size(), y.as<T>(), x.as<T>());
+    map(stream, Dropout{random, rate, 1 / (1 - rate), each}, x.size(), y.as<T>(), x.as<T>());
   });
 }
 

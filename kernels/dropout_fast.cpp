@@ -11,8 +11,8 @@ FRAMEFOLD_SIMD void mask(Index count, float rate, float scale, float* y, const f
 
 }  // namespace
 
-bool fast::dropout(const Stream& stream, float rate, Random random, Tensor y, View x) {
-  if (!stream.wants(Path::native) || x.dtype != DType::f32) return false;
+bool fast::dropout(const Stream& stream, float rate, Index each, Random random, Tensor y, View x) {
+  if (!stream.wants(Path::native) || x.dtype != DType::f32 || each != 1) return false;
   parallel_chunks(
       stream, x.size(), random_chunk,
       [&, to = y.as<float>(), from = x.as<float>()](Index chunk, Index at, Index count) {

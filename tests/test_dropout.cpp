@@ -13,6 +13,8 @@ OP_CASES(dropout) {
   const auto build = [](Graph& g, const std::vector<Value>& v) { dropout(g, v[0], 0.3F); };
   for (const Index n : {1, 17, 256, 257}) add({.in = {{n}}, .build = build});
   add({.in = {{3, 20001}}, .build = build});
+  add({.in = {{9, 3, 7}},
+       .build = [](Graph& g, const std::vector<Value>& v) { drop_path(g, v[0], 0.3F); }});
 }
 
 namespace test {
@@ -24,7 +26,7 @@ TEST(Dropout, TheMaskIsPhiloxAtEveryElement) {
   const Array<> x{{n}, std::vector<float>(n, 3)};
   for (const Stream& stream : each_path()) {
     Array<> y{{n}};
-    dropout(stream, 0.25F, random, y, Array<>(x));
+    dropout(stream, 0.25F, 1, random, y, Array<>(x));
     Index kept = 0;
     for (std::size_t i = 0; i < n; ++i) {
       const bool keeps = random.word(i) >= 0x40000000U;
@@ -33,6 +35,19 @@ TEST(Dropout, TheMaskIsPhiloxAtEveryElement) {
     }
     // Five standard errors.
     EXPECT_NEAR(static_cast<double>(kept) / n, 0.75, 5 * std::sqrt(0.75 * 0.25 / n));
+  }
+}
+
+TEST(Dropout, WholeSamplesShareADraw) {
+  constexpr Index samples = 50;
+  constexpr Index each = 33;
+  const Random random{.seed = 4, .stream = 9};
+  const Array<> x{{samples, each}, std::vector<float>(samples * each, 3)};
+  for (const Stream& stream : each_path()) {
+    Array<> y{{samples, each}};
+    dropout(stream, 0.25F, each, random, y, Array<>(x));
+    for (std::size_t i = 0; i < y.values.size(); ++i)
+      ASSERT_EQ(y.values[i], random.word(i / each) >= 0x40000000U ? 4.0F : 0.0F) << i;
   }
 }
 
