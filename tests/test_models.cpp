@@ -138,7 +138,18 @@ INSTANTIATE_TEST_SUITE_P(
               .spatial_levels = 1,
               .blocks = 2,
               .code = 4},
-             2}),
+             2},
+        Case{{.name = "videomae",
+              .clip = {4, 8, 8, 3},
+              .width = 32,
+              .depth = 2,
+              .heads = 2,
+              .decoder_width = 16,
+              .decoder_depth = 1,
+              .decoder_heads = 2,
+              .patch = 2,
+              .mask_ratio = 0.5},
+             4}),
     [](const testing::TestParamInfo<Case>& info) {
       return text(info.param.options.name, info.index);
     });

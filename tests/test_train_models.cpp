@@ -44,7 +44,16 @@ struct ModelRun {
   static ModelOptions options_of(const ModelInfo& info) {
     return {.name = std::string(info.name),
             .clip = {.frames = 4, .height = 16, .width = 16, .channels = 3},
-            .widths = {8, 12}};
+            .widths = {8, 12},
+            .width = 12,
+            .depth = 2,
+            .heads = 2,
+            .decoder_width = 8,
+            .decoder_depth = 1,
+            .decoder_heads = 2,
+            .patch = 4,
+            .mask_ratio = 0.5,
+            .drop_path = 0.2};
   }
 
   Graph graph;
