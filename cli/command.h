@@ -23,6 +23,7 @@ void add_models(CLI::App& app);
 void add_ops(CLI::App& app);
 void add_keys(CLI::App& app);
 void add_data(CLI::App& app);
+void add_convert(CLI::App& app);
 
 void add_data_verify(CLI::App& data);  // data's own
 

@@ -299,8 +299,12 @@ Config resolve(const ConfigSources& sources) {
   Config config;
   apply_file(config, sources.file);
   apply_environment(config, sources.environment);
-  for (const std::string& assignment : sources.sets) apply_set(config, assignment);
+  apply(config, sources.sets);
   return config;
+}
+
+void apply(Config& config, const std::vector<std::string>& sets) {
+  for (const std::string& assignment : sets) apply_set(config, assignment);
 }
 
 Config resolve_resumed(const fs::path& file, const std::vector<std::string>& sets) {

@@ -131,6 +131,7 @@ struct ConfigSources {
 };
 Config resolve(const ConfigSources& sources);
 std::vector<std::string> process_environment();
+void apply(Config& config, const std::vector<std::string>& sets);
 
 // A run's config.toml with changes; Error(config) where a key may not change.
 Config resolve_resumed(const std::filesystem::path& file, const std::vector<std::string>& sets);

@@ -188,16 +188,12 @@ Schedule schedule_of(const TrainConfig& train, Index steps) {
   return schedule;
 }
 
-namespace {
-
 ModelOptions model_options(const Config& config) {
   ModelOptions options = config.model;
   const DataConfig& data = config.data;
   options.clip = {data.frames, data.height, data.width, data.channels};
   return options;
 }
-
-}  // namespace
 
 Compiled compile_training(const Config& config, Index batch) {
   Graph graph(Mode::train);

@@ -22,6 +22,7 @@ void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clip
 LoaderOptions loader_options(const Config& config);  // of training
 
 Stream stream_of(const TrainConfig& train);
+ModelOptions model_options(const Config& config);  // with the data's clips
 OptimizerOptions optimizer_options(const TrainConfig& train);
 Schedule schedule_of(const TrainConfig& train, Index steps);
 

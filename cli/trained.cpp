@@ -10,6 +10,8 @@ namespace fs = std::filesystem;
 
 constexpr Index mean_clips = 1000;  // of the training data, at most
 
+}  // namespace
+
 fs::path checkpoint_of(const RunDirectory& run, const std::string& wanted) {
   if (wanted != "best" && wanted != "last") return wanted;
   const Checkpoints checkpoints(run.checkpoints());
@@ -19,8 +21,6 @@ fs::path checkpoint_of(const RunDirectory& run, const std::string& wanted) {
   fail(ErrorCode::file, run.checkpoints().string(),
        " holds no checkpoint yet; wait for the first, or resume the run");
 }
-
-}  // namespace
 
 void TrainedArguments::add_to(CLI::App& command) {
   command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required()->type_name("");

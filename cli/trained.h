@@ -20,6 +20,9 @@ struct TrainedArguments {
   void add_to(CLI::App& command);
 };
 
+// best, last or a file.
+std::filesystem::path checkpoint_of(const RunDirectory& run, const std::string& wanted);
+
 struct Trained {
   explicit Trained(const TrainedArguments& arguments);
 

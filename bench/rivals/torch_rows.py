@@ -4,6 +4,7 @@ Usage: torch_rows.py --list | ROW...; prints one JSON object: {row: seconds (med
 resident bytes under "peak_rss". Rows carry framefold-bench's names.
 """
 
+import importlib.util
 import json
 import resource
 import statistics
@@ -134,6 +135,32 @@ def step(model, x, loss, budget=1.5):
     return median_seconds(work, budget)
 
 
+def videomae_step():
+    """Pre-training of VideoMAE-S by transformers' model; its loss is of normalised tubelets."""
+    from transformers import VideoMAEConfig, VideoMAEForPreTraining
+
+    config = VideoMAEConfig(
+        hidden_size=384, num_attention_heads=6, intermediate_size=1536, decoder_hidden_size=192,
+        decoder_num_attention_heads=3, decoder_intermediate_size=768, use_mean_pooling=False,
+        attn_implementation="sdpa")
+    model = VideoMAEForPreTraining(config).train()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    clip = torch.rand(2, 16, 3, 224, 224)
+    masks = []
+    for _ in range(2):
+        frame = torch.zeros(14 * 14, dtype=torch.bool)
+        frame[torch.randperm(14 * 14)[:int(0.9 * 14 * 14)]] = True
+        masks.append(frame.repeat(8))
+    masks = torch.stack(masks)
+
+    def work():
+        optimizer.zero_grad()
+        model(clip, masks).loss.backward()
+        optimizer.step()
+
+    return median_seconds(work, budget=6)
+
+
 # The convolutions of the 3-D autoencoder and the shapes that its users try next.
 CONVOLUTIONS = {
     "3-32_s2": (False, 3, 32, (16, 64, 64), 3, 2, 1, 4),
@@ -146,6 +173,8 @@ CONVOLUTIONS = {
     "transposed_32-3_s2": (True, 32, 3, (8, 32, 32), 4, 2, 1, 4),
 }
 ROWS = {"step/dense": dense_step, "step/video": video_step}
+if importlib.util.find_spec("transformers"):
+    ROWS["step/videomae_s"] = videomae_step
 PRODUCTS = {  # m, k, n, and which operands stand transposed
     "square 1024": (1024, 1024, 1024, ""),
     "scores 3136": (3136, 64, 3136, "b"),
