@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/ops.h"
 #include "models/layers.h"
 #include "models/transformer.h"
 

@@ -17,10 +17,13 @@
 // The decoder's positions are always sines and cosines. Initial values: the paper's code.
 #pragma once
 
-#include "engine/ops.h"
+#include "kernels/tube_mask.h"
+#include "kernels/tubelet_mse.h"
 #include "models/model.h"
 
 namespace framefold {
+
+struct MaskedTokens;  // engine/ops.h
 
 // The options with the size's numbers in the place of zeros, checked: Error(config).
 ModelOptions videomae_options(ModelOptions options);

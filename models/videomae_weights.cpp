@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "kernels/check.h"
 #include "models/videomae.h"
 
 namespace framefold {

@@ -9,8 +9,11 @@
 #include <numeric>
 
 #include "engine/executor.h"
+#include "engine/ops.h"
 #include "engine/optimizer.h"
 #include "io/safetensors.h"
+#include "models/layers.h"
+#include "models/transformer.h"
 #include "models/videomae_weights.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
@@ -244,6 +247,32 @@ TEST(VideoMae, CountsOfTheSizes) {
   EXPECT_EQ(millions(count("b", "encoder.")), 86.23);
 }
 
+// All tokens visible; the norm stands behind their mean.
+TEST(VideoMae, TheFineTunedEncoderEqualsTransformers) {
+  const SafetensorsFile expected(fixture("classifier/expected.safetensors"));
+  ModelOptions options = tiny();
+  options.encoder_norm = false;
+  Graph graph(Mode::evaluate);
+  const Value clip = graph.input("clip", {DType::u8, {2, 4, 24, 32, 3}});
+  const Value tokens = videomae_encoder(graph, options, clip);
+  const Value mean = reduce(graph, tokens, Reduction::mean, {1});
+  const Value logits = layers::dense(
+      graph, "head", layers::layer_norm(graph, "fc_norm", mean, options.final_epsilon), 5);
+  Parameters parameters(graph, false);
+  const auto path = fixture("classifier/model.safetensors");
+  const SafetensorsFile weights(path);
+  ForeignWeights(weights, path, graph, options).read(parameters);
+  Executor executor(
+      std::make_shared<Plan>(compile(graph, {.fetch = {tokens, logits}, .stream = stream})),
+      parameters);
+  std::ranges::copy(read<std::uint8_t>(expected, "clip"),
+                    executor.input("clip").as<std::uint8_t>());
+  executor.run({}, false);
+  const auto value = [&](Value v) { return executor.value(v).as<float>(); };
+  EXPECT_LT(error_of(value(tokens), read<float>(expected, "tokens")), 1e-4);
+  EXPECT_LT(error_of(value(logits), read<float>(expected, "logits")), 1e-4);
+}
+
 TEST(VideoMae, TheEncoderSeesVisibleTokensOnly) {
   ModelOptions options = tiny();
   Tiny model(options, "model.safetensors", Mode::evaluate);
@@ -296,7 +325,9 @@ TEST(VideoMae, EveryKindOfMask) {
     Index grey = 0;
     for (Index i = 0; i < clip.size(); ++i) {
       grey += seen[i] == 0.5F;
-      if (seen[i] != 0.5F) ASSERT_EQ(made[i], seen[i]);
+      if (seen[i] != 0.5F) {
+        ASSERT_EQ(made[i], seen[i]);
+      }
     }
     EXPECT_EQ(grey, clip.size() / 2) << mask;
     EXPECT_TRUE(model.caveat.empty());
