@@ -166,7 +166,7 @@ class Lists {
     for (const auto& [title, lines] : lists_) {
       all += text("; ", title, ":");
       for (std::size_t i = 0; i < std::min(lines.size(), most); ++i)
-        all += text(i == 0 ? " " : ", ", lines[i].substr(0, 120));
+        all += text(i == 0 ? " " : ", ", lines[i].substr(0, 240));
       if (lines.size() > most) all += text(" and ", lines.size() - most, " more");
     }
     return all;
