@@ -1,14 +1,6 @@
-// The convolutions of the 3-D autoencoder and the shapes that its users try next, pass by pass;
-// the rows of bench/rivals/torch_rows.py. No activation, no bias.
-#include <benchmark/benchmark.h>
-
-#include <string>
-#include <vector>
-
-#include "bench/bench.h"
-#include "engine/memory.h"
-#include "kernels/conv_transpose3d.h"
-#include "kernels/philox.h"
+// The convolutions of the 3-D autoencoder and the shapes that its users try next, without bias and
+// activation.
+#include "bench/op_rows.h"
 
 namespace framefold::bench {
 namespace {
@@ -32,72 +24,23 @@ constexpr Layer layers[] = {
     {"transposed_32-3_s2", true, 32, 3, {8, 32, 32}, 4, 2, 4},
 };
 
-Tensor draw(Workspace& memory, const TensorType& type) {
-  const Tensor tensor = memory.take(type);
-  for (Index i = 0; i < type.shape.size(); ++i)
-    tensor.as<float>()[i] = Random{1, 1}.uniform(static_cast<std::uint64_t>(i)) - 0.5F;
-  return tensor;
-}
-
-// `Attributes` is Conv3d or ConvTranspose3d; the passes are given as calls.
-template <class Attributes, class Forward, class Dgrad, class Wgrad>
-void run(benchmark::State& state, const Layer& layer, const std::string& pass,
-         const Attributes& conv, const TensorType& y_type, const TensorType& weight_type,
-         Forward forward, Dgrad dgrad, Wgrad wgrad) {
-  const Shape x_shape{layer.batch, layer.size[0], layer.size[1], layer.size[2], layer.from};
-  const Buffer buffer(Bytes{256} << 20);  // one piece of memory, as in training
-  Workspace memory(buffer.data(), buffer.bytes());
-  const Tensor x = draw(memory, {DType::f32, x_shape});
-  const Tensor weight = draw(memory, weight_type);
-  const Tensor y = draw(memory, y_type);
-  for (auto _ : state) {
-    if (pass == "forward")
-      forward(conv, y, memory, x, weight);
-    else if (pass == "dgrad")
-      dgrad(conv, x, memory, y, weight);
-    else
-      wgrad(conv, weight, memory, y, x);
-  }
-  const Index pairs =
-      layer.transposed ? x_shape.size() / layer.from : y_type.shape.size() / layer.to;
-  state.counters["flop/s"] = benchmark::Counter(
-      2.0 * static_cast<double>(pairs) * static_cast<double>(weight_type.shape.size()),
-      benchmark::Counter::kIsIterationInvariantRate);
-}
-
-void pass_of(benchmark::State& state, const Layer& layer, const std::string& pass) {
-  const Stream stream{.device = {}, .threads = threads()};
+OpRow row_of(const Layer& layer) {
   const Index k = layer.kernel;
   const Extents stride{layer.stride, layer.stride, layer.stride};
   const TensorType x{DType::f32,
                      {layer.batch, layer.size[0], layer.size[1], layer.size[2], layer.from}};
-  if (layer.transposed) {
-    const ConvTranspose3d conv{.stride = stride, .padding = {1, 1, 1}};
-    const TensorType weight{DType::f32, {k, k, k, layer.to, layer.from}};
-    run(
-        state, layer, pass, conv, conv_transpose3d_type(conv, x, weight), weight,
-        [&](auto&&... a) { conv_transpose3d_forward(stream, a..., View{}); },
-        [&](auto&&... a) { conv_transpose3d_dgrad(stream, a...); },
-        [&](auto&&... a) { conv_transpose3d_wgrad(stream, a...); });
-  } else {
-    const Conv3d conv{.stride = stride, .padding = {1, 1, 1}};
-    const TensorType weight{DType::f32, {k, k, k, layer.from, layer.to}};
-    run(
-        state, layer, pass, conv, conv3d_type(conv, x, weight), weight,
-        [&](auto&&... a) { conv3d_forward(stream, a..., View{}); },
-        [&](auto&&... a) { conv3d_dgrad(stream, a...); },
-        [&](auto&&... a) { conv3d_wgrad(stream, a...); });
-  }
+  if (layer.transposed)
+    return op_row({x, {DType::f32, {k, k, k, layer.to, layer.from}}}, [&](Graph& g, auto& v) {
+      conv_transpose3d(g, v[0], v[1], {}, {.stride = stride, .padding = {1, 1, 1}});
+    });
+  return op_row({x, {DType::f32, {k, k, k, layer.from, layer.to}}}, [&](Graph& g, auto& v) {
+    conv3d(g, v[0], v[1], {}, {.stride = stride, .padding = {1, 1, 1}});
+  });
 }
 
-const bool registered = [] {
+const bool added = [] {
   for (const Layer& layer : layers)
-    for (const char* pass : {"forward", "dgrad", "wgrad"})
-      benchmark::RegisterBenchmark(
-          (std::string("conv3d/") + layer.name + "/" + pass).c_str(),
-          [&layer, pass](benchmark::State& state) { pass_of(state, layer, pass); })
-          ->UseRealTime()
-          ->Unit(benchmark::kMicrosecond);
+    add_op(text("conv3d/", layer.name), row_of(layer), {Pass::forward, Pass::dgrad, Pass::wgrad});
   return true;
 }();
 

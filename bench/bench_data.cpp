@@ -1,7 +1,5 @@
 // One clip of 16 frames at stride 4, 112 x 112: decoded from a video, and read from its shard. One
 // thread; random windows. Without FRAMEFOLD_TEST_DATA's videos there is nothing to time.
-#include <benchmark/benchmark.h>
-
 #include <unistd.h>
 
 #include <cstdlib>
@@ -33,8 +31,9 @@ void read_clips(benchmark::State& state, const std::shared_ptr<const VideoSet>& 
   const auto clips = sampled_clips(set, {}, {.sampling = {.frames = 16, .stride = 4}});
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(clips->shape().size()));
   std::uint64_t stream = 0;
-  for (auto _ : state) clips->read(0, {1, stream++}, {pixels.data(), DType::u8, clips->shape()});
-  state.SetItemsProcessed(state.iterations());
+  run(state, {.bytes = static_cast<double>(pixels.size())}, [&] {
+    clips->read(0, {1, stream++}, {pixels.data(), DType::u8, clips->shape()});
+  });
 }
 
 void decode(benchmark::State& state) {
@@ -53,8 +52,11 @@ void shards(benchmark::State& state) {
   fs::remove_all(folder);
 }
 
-BENCHMARK(decode)->Name("data/decode")->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(shards)->Name("data/shards")->UseRealTime()->Unit(benchmark::kMicrosecond);
+const bool added = [] {
+  add("data/decode", decode);
+  add("data/shards", shards);
+  return true;
+}();
 
 }  // namespace
 }  // namespace framefold::bench

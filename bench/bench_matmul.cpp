@@ -1,88 +1,77 @@
-#include <benchmark/benchmark.h>
+// Matrix products: linear layers of the models (forward with what follows it there), products of
+// activations as attention would write them out, and square ones. Rows "vendor" are oneDNN's.
+#include "bench/op_rows.h"
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "bench/bench.h"
-#include "kernels/matmul.h"
-
-namespace framefold {
+namespace framefold::bench {
 namespace {
 
-struct Case {
+struct Product {
   const char* name;
-  Product product;
+  Index batch, m, k, n;
+  bool transpose_a = false, transpose_b = false;
 };
 
-// "dense": the 784-32-784 autoencoder, batch 256; "tokens": a transformer's layers; "scores" and
-// "mix": attention, 12 heads; "lstm": one step of a batch of 16.
-const Case cases[] = {
-    {"square 1024", {.m = 1024, .n = 1024, .k = 1024}},
-    {"square 1024 B transposed", {.m = 1024, .n = 1024, .k = 1024, .transpose_b = true}},
-    {"square 1024 A transposed",
-     {.m = 1024, .n = 1024, .k = 1024, .transpose_a = true, .accumulate = true}},
-    {"dense 784-32 forward",
-     {.m = 256, .n = 32, .k = 784, .bias = true, .activation = Activation::relu}},
-    {"dense 784-32 wgrad", {.m = 784, .n = 32, .k = 256, .transpose_a = true, .accumulate = true}},
-    {"dense 32-784 forward",
-     {.m = 256, .n = 784, .k = 32, .bias = true, .activation = Activation::sigmoid}},
-    {"dense 32-784 dgrad", {.m = 256, .n = 32, .k = 784, .transpose_b = true}},
-    {"dense 32-784 wgrad", {.m = 32, .n = 784, .k = 256, .transpose_a = true, .accumulate = true}},
-    {"tokens 384-1536 forward", {.m = 1568, .n = 1536, .k = 384, .bias = true}},
-    {"tokens 384-1536 dgrad", {.m = 1568, .n = 384, .k = 1536, .transpose_b = true}},
-    {"tokens 384-1536 wgrad",
-     {.m = 384, .n = 1536, .k = 1568, .transpose_a = true, .accumulate = true}},
-    {"long wgrad 64-64", {.m = 64, .n = 64, .k = 65536, .transpose_a = true, .accumulate = true}},
-    {"scores 3136", {.m = 3136, .n = 3136, .k = 64, .transpose_b = true}},
-    {"scores 12x196", {.batch = 12, .m = 196, .n = 196, .k = 64, .transpose_b = true}},
-    {"mix 12x196", {.batch = 12, .m = 196, .n = 64, .k = 196}},
-    {"mix wgrad 12x196", {.batch = 12, .m = 196, .n = 64, .k = 196, .transpose_a = true}},
-    {"lstm 512 forward", {.m = 16, .n = 2048, .k = 512, .bias = true}},
-    {"lstm 512 dgrad", {.m = 16, .n = 512, .k = 2048, .transpose_b = true}},
-    {"lstm 512 wgrad", {.m = 512, .n = 2048, .k = 320, .transpose_a = true, .accumulate = true}},
-    {"lstm 2048 forward", {.m = 16, .n = 8192, .k = 2048, .bias = true}},
-    {"lstm 2048 dgrad", {.m = 16, .n = 2048, .k = 8192, .transpose_b = true}},
+constexpr Product products[] = {
+    {"square 1024", 1, 1024, 1024, 1024},
+    {"square 1024 B transposed", 1, 1024, 1024, 1024, false, true},
+    {"square 1024 A transposed", 1, 1024, 1024, 1024, true},
+    {"scores 3136", 1, 3136, 64, 3136, false, true},
+    {"scores 12x196", 12, 196, 64, 196, false, true},
+    {"mix 12x196", 12, 196, 196, 64},
 };
 
-void measure(benchmark::State& state, const Product& p, Path path) {
-  const Stream stream{.device = {}, .threads = bench::threads(), .path = path};
-  constexpr DType f32 = DType::f32;
-  const auto filled = [](Index count) {
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = static_cast<float>(i % 7) * 0.1F - 0.3F;
-    return values;
-  };
-  auto a = filled(p.batch * p.m * p.k);
-  auto b = filled(p.batch * p.k * p.n);
-  auto c = filled(p.batch * p.m * p.n);
-  auto bias = filled(p.n);
-  const Bytes bytes = product_workspace(stream, p, f32, f32, f32);
-  std::vector<std::byte> memory(bytes + Workspace::alignment);
-  void* start = memory.data();
-  std::size_t space = memory.size();
-  std::align(Workspace::alignment, bytes, start, space);
-  for (auto _ : state) {
-    product(stream, p, {c.data(), f32, {p.batch, p.m, p.n}}, {start, bytes},
-            {a.data(), f32, {p.batch, p.m, p.k}}, {b.data(), f32, {p.batch, p.k, p.n}},
-            p.bias ? View{bias.data(), f32, {p.n}} : View{});
-    benchmark::ClobberMemory();
-  }
-  const double flops = 2.0 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.n * p.k);
-  state.counters["flop"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+struct Layer {
+  const char* name;
+  Index rows, from, to;
+  bool bias = false;
+  Activation activation = {};
+};
+
+constexpr Layer layers[] = {
+    {"dense 784-32", 256, 784, 32, true, Activation::relu},
+    {"dense 32-784", 256, 32, 784, true, Activation::sigmoid},
+    {"tokens 384-1536", 1568, 384, 1536, true},
+    {"long 64-64", 65536, 64, 64},
+    {"lstm 512", 16, 512, 2048},
+    {"lstm 2048", 16, 2048, 8192},
+};
+
+void add_both(const std::string& name, const OpRow& row, const std::vector<Pass>& passes) {
+  add_op(name, row, passes);
+#ifdef FRAMEFOLD_ONEDNN
+  add_op("vendor/" + name, row, passes, Path::vendor);
+#endif
 }
 
-const bool registered = [] {
-  for (const Case& one : cases)
-    for (const auto& [path, name] :
-         {std::pair{Path::native, "native"}, std::pair{Path::vendor, "vendor"}})
-      benchmark::RegisterBenchmark((std::string("matmul/") + one.name + '/' + name).c_str(),
-                                   measure, one.product, path)
-          ->UseRealTime()
-          ->Unit(benchmark::kMicrosecond);
+const bool added = [] {
+  constexpr DType f32 = DType::f32;
+  for (const Product& p : products) {
+    const Shape a = p.transpose_a ? Shape{p.batch, p.k, p.m} : Shape{p.batch, p.m, p.k};
+    const Shape b = p.transpose_b ? Shape{p.batch, p.n, p.k} : Shape{p.batch, p.k, p.n};
+    add_both(text("matmul/", p.name),
+             op_row({{f32, a}, {f32, b}},
+                    [&](Graph& g, auto& v) {
+                      matmul(g, v[0], v[1],
+                             {.transpose_a = p.transpose_a, .transpose_b = p.transpose_b});
+                    }),
+             {Pass::forward});
+  }
+  for (const Layer& l : layers) {
+    const TensorType x{f32, {l.rows, l.from}}, weight{f32, {l.from, l.to}}, bias{f32, {l.to}};
+    const std::string name = text("matmul/", l.name);
+    if (l.bias)
+      add_both(name,
+               op_row({x, weight, bias},
+                      [&](Graph& g, auto& v) { linear(g, v[0], v[1], v[2], l.activation); }),
+               {Pass::forward});
+    else
+      add_both(name, op_row({x, weight}, [](Graph& g, auto& v) { linear(g, v[0], v[1]); }),
+               {Pass::forward});
+    add_both(name, op_row({x, weight}, [](Graph& g, auto& v) { linear(g, v[0], v[1]); }),
+             {Pass::dgrad, Pass::wgrad});
+  }
   return true;
 }();
 
 }  // namespace
-}  // namespace framefold
+}  // namespace framefold::bench

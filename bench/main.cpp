@@ -1,17 +1,11 @@
-// Every report carries what its machine could do in the same run: the peak of fused multiply-adds
-// and the bandwidth of a copy, on one thread and on all.
-#include <benchmark/benchmark.h>
-
+// framefold-bench: kernels' throughput, each row beside what the machine could do in the same run.
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
-#include <cstring>
-#include <string>
-#include <thread>
-#include <vector>
+#include <iostream>
 
-#include "bench/bench.h"
+#include "bench/model_rows.h"
+#include "bench/reporter.h"
 #include "kernels/microkernel.h"
-#include "kernels/stream.h"
 #if defined(FRAMEFOLD_CUDA)
 #include "bench/roof_cuda.h"
 #endif
@@ -19,94 +13,106 @@
 namespace framefold::bench {
 namespace {
 
-double seconds_of(auto&& work) {
-  double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, took.count());
-  }
-  return best;
-}
+constexpr Roof h200{.flops = 790e12, .bytes = 4.3e12};  // measured: products in bf16, copies
 
-// Full tiles on operands in the first-level cache: within a few percent of the arithmetic's peak.
-double tile_gflops(int threads) {
-  constexpr Index depth = 128, repeats = 4000;
-  const MicroKernel& kernel = micro_kernel();
-  const Stream stream{.device = {}, .threads = threads};
-  const double seconds = seconds_of([&] {
-    parallel_for(stream, threads, 1, [&](Index, Index) {
-      std::vector<float> a(static_cast<std::size_t>(kernel.rows * depth), 1.0F);
-      std::vector<float> b(static_cast<std::size_t>(kernel.cols * depth), 1.0F);
-      std::vector<float> c(static_cast<std::size_t>(kernel.rows * kernel.cols));
-      std::vector<const float*> rows;
-      for (Index i = 0; i < kernel.rows; ++i) rows.push_back(a.data() + i * depth);
-      const float* panel = b.data();
-      for (Index i = 0; i < repeats; ++i)
-        kernel.run(kernel.rows, kernel.cols,
-                   {.a = rows.data(),
-                    .b = &panel,
-                    .depth = depth,
-                    .b_step = kernel.cols,
-                    .c = c.data(),
-                    .ldc = kernel.cols});
-      benchmark::DoNotOptimize(c.data());
-    });
-  });
-  return 2.0 * threads * static_cast<double>(kernel.rows * kernel.cols * depth * repeats) /
-         seconds / 1e9;
-}
+struct Arguments {
+  std::string model, filter;
+  std::vector<std::string> sets;
+  Index batch = 0;
+  bool json = false, floor = false;
+};
 
-double copy_gigabytes(int threads) {
-  constexpr std::size_t bytes = std::size_t{64} << 20;
-  const Stream stream{.device = {}, .threads = threads};
-  std::vector<char> from(bytes, 1), to(bytes, 2);
-  const double seconds = seconds_of([&] {
-    parallel_for(stream, static_cast<Index>(bytes), 1, [&](Index begin, Index end) {
-      std::memcpy(to.data() + begin, from.data() + begin, static_cast<std::size_t>(end - begin));
-    });
-  });
-  return 2e-9 * static_cast<double>(bytes) / seconds;
-}
-
-void add_device_context() {
+void add_context() {
+  const auto giga = [](double value) { return text(static_cast<int>(1e-9 * value + 0.5)); };
+  const Roof one = measure_roof(1);
+  benchmark::AddCustomContext("tile", micro_kernel().name);
+  benchmark::AddCustomContext("threads", text(threads()));
+  benchmark::AddCustomContext(
+      "peak_gflops", giga(one.flops) + " on one thread, " + giga(roof().flops) + " on all");
+  benchmark::AddCustomContext(
+      "copy_gb_per_s", giga(one.bytes) + " on one thread, " + giga(roof().bytes) + " on all");
 #if defined(FRAMEFOLD_CUDA)
   std::string why_none;
   const std::vector<DeviceRoof> roofs = device_roofs(why_none);
   if (roofs.empty()) benchmark::AddCustomContext("gpu", "none: " + why_none);
   for (std::size_t i = 0; i < roofs.size(); ++i)
     benchmark::AddCustomContext(
-        text("gpu_", i),
-        text(roofs[i].name, ", copy ", static_cast<int>(1e-9 * roofs[i].copy_bytes_per_second),
-             " GB/s, f32 ", static_cast<int>(1e-9 * roofs[i].fma_flops_per_second), " GFLOP/s"));
+        text("gpu_", i), text(roofs[i].name, ", copy ", giga(roofs[i].copy_bytes_per_second),
+                              " GB/s, f32 ", giga(roofs[i].fma_flops_per_second), " GFLOP/s"));
 #endif
 }
 
-}  // namespace
-
-int threads() {
-  static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  return count;
+// The processor that ends slower than it began, by heat or by neighbours, makes rows incomparable.
+void warn_of_throttling() {
+  const double after = measure_roof(threads()).flops;
+  if (after < 0.9 * roof().flops)
+    std::cerr << "bench: the peak fell from " << static_cast<int>(1e-9 * roof().flops) << " to "
+              << static_cast<int>(1e-9 * after)
+              << " GFLOP/s while the rows ran: throttled, or not alone on the machine\n";
 }
 
+int run_command(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Times Framefold's operations and prints their share of this machine's roof");
+  app.add_option("--model", arguments.model,
+                 "The operations of this preset or file, at its shapes");
+  app.add_option("--batch", arguments.batch, "Clips, instead of the configuration's batch")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--set", arguments.sets, "A key of the configuration: section.key=value")
+      ->needs("--model");
+  app.add_option("--filter", arguments.filter, "Only rows that match this regular expression");
+  app.add_option("--seconds", options().seconds, "Most for one row; less where the median is sure")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--cold", options().cold, "Overwrite the caches before every timed call");
+  app.add_flag("--json", arguments.json, "Google Benchmark's schema, for its compare.py");
+  app.add_flag("--floor", arguments.floor,
+               "No timing: the least time of --model's operations on an H200")
+      ->needs("--model");
+  app.allow_extras();  // --benchmark_...
+  app.footer(
+      "Examples:\n  framefold-bench --filter conv3d\n"
+      "  framefold-bench --model clips-residual --batch 8\n"
+      "  framefold-bench --model clips --floor");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+
+  if (!arguments.model.empty()) {
+    const Config config = resolve(
+        {.file = arguments.model, .environment = process_environment(), .sets = arguments.sets});
+    const Index batch = arguments.batch > 0 ? arguments.batch : config.train.batch;
+    if (arguments.floor) {
+      std::cout << floor_table(arguments.model, config, batch, h200);
+      return 0;
+    }
+    benchmark::ClearRegisteredBenchmarks();
+    add_model_rows(arguments.model, config, batch);
+  }
+  std::vector<std::string> rest = app.remaining();
+  if (!arguments.filter.empty()) rest.push_back("--benchmark_filter=" + arguments.filter);
+  std::vector<char*> left = {argv[0]};
+  for (std::string& argument : rest) left.push_back(argument.data());
+  int count = static_cast<int>(left.size());
+  benchmark::Initialize(&count, left.data());
+  if (benchmark::ReportUnrecognizedArguments(count, left.data())) return 1;
+  add_context();
+  const auto shown = reporter(arguments.json);
+  benchmark::RunSpecifiedBenchmarks(shown.get());
+  benchmark::Shutdown();
+  warn_of_throttling();
+  return 0;
+}
+
+}  // namespace
 }  // namespace framefold::bench
 
 int main(int argc, char** argv) {
-  using namespace framefold;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  const auto number = [](double value) { return text(static_cast<int>(value + 0.5)); };
-  const int all = bench::threads();
-  benchmark::AddCustomContext("tile", micro_kernel().name);
-  benchmark::AddCustomContext("threads", text(all));
-  benchmark::AddCustomContext("peak_gflops", number(bench::tile_gflops(1)) + " on one thread, " +
-                                                 number(bench::tile_gflops(all)) + " on all");
-  benchmark::AddCustomContext("copy_gb_per_s", number(bench::copy_gigabytes(1)) +
-                                                   " on one thread, " +
-                                                   number(bench::copy_gigabytes(all)) + " on all");
-  bench::add_device_context();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  try {
+    return framefold::bench::run_command(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "bench: " << error.what() << '\n';
+    return 1;
+  }
 }

@@ -18,6 +18,7 @@ void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_reconstruct(CLI::App& app);
 void add_plan(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_info(CLI::App& app);
 void add_models(CLI::App& app);
 void add_ops(CLI::App& app);

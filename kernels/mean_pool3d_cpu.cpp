@@ -14,7 +14,7 @@ void average(const Stream& stream, const PoolGeometry& g, bool backward, T* to, 
     for (Index w = 0; w < extents[2]; ++w)
       for (Index c = 0; c < g.channels; ++c) {
         A sum = 0;
-        const Box box = backward ? g.covering(t, h, w) : g.window(t, h, w);
+        const PoolBox box = backward ? g.covering(t, h, w) : g.window(t, h, w);
         box.for_each([&](Index at) { sum += static_cast<A>(sample[at * g.channels + c]); });
         to[(row * extents[2] + w) * g.channels + c] = T(sum / static_cast<A>(g.volume()));
       }

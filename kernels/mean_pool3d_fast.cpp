@@ -10,7 +10,7 @@ FRAMEFOLD_SIMD void average_row(const PoolGeometry& g, bool backward, Index t, I
   const Index width = backward ? g.in[2] : g.out[2];
   for (Index w = 0; w < width; ++w, to += g.channels) {
     for (Index c = 0; c < g.channels; ++c) to[c] = 0;
-    const Box box = backward ? g.covering(t, h, w) : g.window(t, h, w);
+    const PoolBox box = backward ? g.covering(t, h, w) : g.window(t, h, w);
     box.for_each([&](Index at) __attribute__((always_inline)) {
       const float* v = from + at * g.channels;
 #pragma omp simd

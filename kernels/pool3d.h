@@ -25,7 +25,7 @@ struct Span {
 };
 
 // A box of positions of one side: the window of an output, or the outputs that cover a position.
-struct Box {
+struct PoolBox {
   Span t, h, w;
   Extents extents;
 
@@ -59,10 +59,10 @@ struct PoolGeometry {
     return {from < 0 ? 0 : from / pool.stride[axis] + 1,
             std::min((i + pool.padding[axis]) / pool.stride[axis] + 1, out[axis])};
   }
-  Box window(Index t, Index h, Index w) const {
+  PoolBox window(Index t, Index h, Index w) const {
     return {window(0, t), window(1, h), window(2, w), in};
   }
-  Box covering(Index t, Index h, Index w) const {
+  PoolBox covering(Index t, Index h, Index w) const {
     return {covering(0, t), covering(1, h), covering(2, w), out};
   }
   Index volume() const { return pool.kernel[0] * pool.kernel[1] * pool.kernel[2]; }

@@ -85,6 +85,39 @@ save_every = 2
   TemporaryDirectory directory;
 };
 
+TEST_F(Command, BenchTimesStepsAndComparesThem) {
+  const Words tiny{"bench",     "digits-dense",
+                   "--set",     "data.kind=moving-digits",
+                   "--set",     "data.clips=64",
+                   "--set",     "train.threads=1",
+                   "--seconds", "0.2"};
+  const auto with = [&](Words more) {
+    Words words = tiny;
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const Result first = run(with({"--json", "--out", "old.json"}));
+  ASSERT_EQ(first.code, 0) << first.err;
+  const Json json = first.json();
+  EXPECT_GE(json["steps"].get<int>(), 10);
+  EXPECT_LE(json["step_seconds"]["low"], json["step_seconds"]["median"]);
+  EXPECT_LE(json["memory"]["tensors"], json["memory"]["planned"]);
+  double split = 0;
+  for (const auto& part : json["split_seconds"]) split += part.get<double>();
+  EXPECT_GT(split, 0.2 * json["step_seconds"]["low"].get<double>());
+
+  const Result second = run(with({"--compare", "old.json"}));
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_NE(second.out.find("times as fast as old.json\n"), std::string::npos) << second.out;
+
+  write_file(directory / "other.json", "{}");
+  const Result refused = run(with({"--compare", "other.json"}));
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_NE(refused.err.find("other.json holds no times of `framefold bench --json`"),
+            std::string::npos)
+      << refused.err;
+}
+
 TEST_F(Command, HelpTeachesAndNamesExitCodes) {
   const Result help = run({"--help"});
   EXPECT_EQ(help.code, exit_done);

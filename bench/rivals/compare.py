@@ -1,10 +1,11 @@
 """Runs the same work in Framefold and in PyTorch, row by row in turn, and writes one table.
 
-Usage: compare.py --bench build/cpu/bin/framefold-bench --torch PYTHON [--rounds 3] [--out FILE.json]
-                  [ROW-PREFIX...]
+Usage: compare.py --bench build/cpu/bin/framefold-bench --torch PYTHON [--rounds 3] [--seconds 0.5]
+                  [--out FILE.json] [ROW-PREFIX...]
 
-A figure is the median over rounds of each round's median. Peak memory is the resident set of a
-process that does nothing but that row. Ratios above 1 favour Framefold.
+Both sides compute from the same operands; results that differ end the comparison. A figure is the
+median over rounds of each round's median. Peak memory is the resident set of a process that does
+nothing but that row. Ratios above 1 favour Framefold.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -34,21 +36,32 @@ def run(command):
         return out.read(), usage.ru_maxrss * 1024
 
 
-def ours(bench, row):
-    text, peak = run([bench, f"--benchmark_filter=^{row}(/native)?/real_time$", "--benchmark_format=json",
-                      "--benchmark_min_time=0.02", "--benchmark_repetitions=25"])
+def ours(bench, row, seconds):
+    text, peak = run([bench, "--json", f"--filter=^{re.escape(row)}/iterations", f"--seconds={seconds}"])
     report = json.loads(text)
     if not report["benchmarks"]:
         sys.exit(f"compare: framefold-bench has no row {row}")
-    median = next(b for b in report["benchmarks"] if b.get("aggregate_name") == "median")
-    seconds = median["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[median["time_unit"]]
-    return seconds, peak, report["context"]
+    figures = report["benchmarks"][0]
+    if figures.get("error_occurred"):
+        sys.exit(f"compare: {row}: {figures['error_message']}")
+    return {"seconds": figures["real_time"] * 1e-6, "peak": peak, "spread": figures["spread"],
+            "of_roof": figures.get("of_roof"), "flops": figures.get("flop/s"),
+            "checksum": figures.get("checksum"), "context": report["context"]}
 
 
-def theirs(python, row):
-    text, peak = run([python, str(HERE / "torch_rows.py"), row])
-    report = json.loads(text)
-    return report[row], peak, report["version"]
+def theirs(python, row, seconds):
+    text, peak = run([python, str(HERE / "torch_rows.py"), row, str(seconds)])
+    return {**json.loads(text), "peak": peak}
+
+
+def agree(row, own, other):
+    """Both sides must have computed the same from the same operands, where they can."""
+    if own["checksum"] is None or other["checksum"] is None:
+        return False
+    if abs(own["checksum"] - other["checksum"]) > 1e-4 * other["scale"]:
+        sys.exit(f"compare: {row}: Framefold computed a checksum of {own['checksum']}, PyTorch "
+                 f"{other['checksum']}, of magnitudes that sum to {other['scale']}")
+    return True
 
 
 def rows(python):
@@ -67,14 +80,18 @@ def processor():
 def table(result):
     lines = [f"{result['date']}, {result['processor']}, {result['cores']} cores, commit "
              f"{result['commit']}, PyTorch {result['torch']}, peak "
-             f"{result['context'].get('peak_gflops', '?')} GFLOP/s", "",
-             "| row | Framefold, ms | PyTorch, ms | PyTorch / Framefold | memory, MB | PyTorch, MB |",
-             "|---|---|---|---|---|---|"]
+             f"{result['context'].get('peak_gflops', '?')} GFLOP/s, copy "
+             f"{result['context'].get('copy_gb_per_s', '?')} GB/s", "",
+             "| row | Framefold, ms | PyTorch, ms | PyTorch / Framefold | of the roof | same result "
+             "| memory, MB | PyTorch, MB |",
+             "|---|---|---|---|---|---|---|---|"]
     for name, row in result["rows"].items():
         step = name.startswith("step/")
-        memory = (f"{row['our_peak'] / 1e6:.0f} | {row['their_peak'] / 1e6:.0f}" if step else "| ")
+        memory = f"{row['our_peak'] / 1e6:.0f} | {row['their_peak'] / 1e6:.0f}" if step else " | "
+        roof = f"{100 * row['of_roof']:.0f} %" if row["of_roof"] else ""
         lines.append(f"| {name} | {1e3 * row['ours']:.3f} | {1e3 * row['theirs']:.3f} | "
-                     f"{row['theirs'] / row['ours']:.2f} | {memory} |")
+                     f"{row['theirs'] / row['ours']:.2f} | {roof} | "
+                     f"{'yes' if row['checked'] else 'not comparable'} | {memory} |")
     return "\n".join(lines) + "\n"
 
 
@@ -83,6 +100,7 @@ def main():
     parser.add_argument("--bench", required=True)
     parser.add_argument("--torch", required=True)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.5, help="most for one row, a round")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("prefixes", nargs="*")
     arguments = parser.parse_args()
@@ -93,18 +111,21 @@ def main():
               "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,
                                        capture_output=True, text=True).stdout.strip() or "unknown"}
     for row in wanted:
-        our_runs, their_runs = [], []
+        own, other = [], []
         for _ in range(arguments.rounds):
-            our_runs.append(ours(arguments.bench, row))
-            their_runs.append(theirs(arguments.torch, row))
-        result["context"], result["torch"] = our_runs[0][2], their_runs[0][2]
+            own.append(ours(arguments.bench, row, arguments.seconds))
+            other.append(theirs(arguments.torch, row, arguments.seconds))
+        checked = agree(row, own[0], other[0])
+        result["context"], result["torch"] = own[0]["context"], other[0]["version"]
+        fastest = min(own, key=lambda one: one["seconds"])
         result["rows"][row] = {
-            "ours": statistics.median(r[0] for r in our_runs),
-            "theirs": statistics.median(r[0] for r in their_runs),
-            "our_seconds": [r[0] for r in our_runs],
-            "their_seconds": [r[0] for r in their_runs],
-            "our_peak": max(r[1] for r in our_runs),
-            "their_peak": max(r[1] for r in their_runs)}
+            "ours": statistics.median(one["seconds"] for one in own),
+            "theirs": statistics.median(one["seconds"] for one in other),
+            "our_seconds": [one["seconds"] for one in own],
+            "their_seconds": [one["seconds"] for one in other],
+            "of_roof": fastest["of_roof"], "flops": fastest["flops"], "checked": checked,
+            "our_peak": max(one["peak"] for one in own),
+            "their_peak": max(one["peak"] for one in other)}
         print(table({**result, "rows": {row: result["rows"][row]}}).splitlines()[-1], flush=True)
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
