@@ -174,7 +174,10 @@ OpRow op_row(const Types& in, const std::function<void(Graph&, const std::vector
   std::vector<Value> values;
   for (const TensorType& type : in) values.push_back(graph.input(text("in", values.size()), type));
   build(graph, values);
-  return {graph.nodes().front().op, in};
+  const Graph::Node& node = graph.nodes().front();
+  OpRow row{.op = node.op, .in = {}};
+  for (const Value value : node.in) row.in.push_back(graph.type(value));
+  return row;
 }
 
 Cost cost_of(const OpRow& row, Pass pass, int threads) {
