@@ -88,7 +88,7 @@ save_every = 2
 TEST_F(Command, BenchTimesStepsAndComparesThem) {
   const Words tiny{"bench",     "digits-dense",
                    "--set",     "data.kind=moving-digits",
-                   "--set",     "data.clips=64",
+                   "--set",     "data.clips=300",
                    "--set",     "train.threads=1",
                    "--seconds", "0.2"};
   const auto with = [&](Words more) {
