@@ -86,11 +86,9 @@ save_every = 2
 };
 
 TEST_F(Command, BenchTimesStepsAndComparesThem) {
-  const Words tiny{"bench",     "digits-dense",
-                   "--set",     "data.kind=moving-digits",
-                   "--set",     "data.clips=300",
-                   "--set",     "train.threads=1",
-                   "--seconds", "0.2"};
+  const Words tiny{"bench", "digits-dense",    "--set",     "data.kind=moving-digits",
+                   "--set", "data.clips=300",  "--set",     "train.batch=16",
+                   "--set", "train.threads=1", "--seconds", "0.2"};
   const auto with = [&](Words more) {
     Words words = tiny;
     words.insert(words.end(), more.begin(), more.end());
