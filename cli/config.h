@@ -46,6 +46,8 @@ struct DataConfig {
   double held_out = 0.1;
   std::string on_bad = "fail";
   Index bad_budget = 0;
+  bool isolate = false;
+  std::string hardware = "off";
   Index cache_mib = 1024;
   Index seed = 0;
   Index workers = 1;

@@ -13,6 +13,7 @@
 #include "io/codecs.h"
 #include "io/endings.h"
 #include "io/file.h"
+#include "io/isolated_codecs.h"
 #include "io/listed_videos.h"
 #include "io/parallel.h"
 
@@ -25,6 +26,7 @@ struct Arguments {
   std::string quarantine = "quarantine.txt";
   Index least = 1;  // frames
   Index threads = 0;
+  bool isolate = false;
   bool json = false;
 };
 
@@ -59,14 +61,16 @@ void too_short(Finding& finding, Index least) {
 }
 
 // Indexes the file and decodes all of it. `keep`: the index is kept for later.
-void examine_video(Finding& finding, const std::string& path, bool keep, Index least) {
-  const VideoIndex index = keep ? video_index(path, {}) : codecs().scan(path, {});
+void examine_video(Finding& finding, const std::string& path, bool keep, Index least,
+                   const VideoFiles& files) {
+  const Codecs& codecs = files.codecs();
+  const VideoIndex index = keep ? video_index(path, {}, &codecs) : codecs.scan(path, {});
   finding.frames = index.size();
   finding.height = index.height;
   finding.width = index.width;
   finding.rate = index.rate;
   Index decoded = 0;
-  const auto reader = codecs().open(path, {8, 8, 1}, CodecLimits{});
+  const auto reader = codecs.open(path, {8, 8, 1}, CodecLimits{});
   while (reader->next(nullptr)) ++decoded;
   const bool odd = index.height % 2 != 0 || index.width % 2 != 0;
   if (decoded < index.size()) {
@@ -110,12 +114,14 @@ struct Target {
   Index number = 0;
 };
 
-void examine(Finding& finding, const Target& target, Index least) {
+void examine(Finding& finding, const Target& target, Index least, const VideoFiles& files) {
   try {
     switch (target.entry.kind) {
-      case ListEntry::Kind::video: examine_video(finding, target.entry.path, true, least); break;
+      case ListEntry::Kind::video:
+        examine_video(finding, target.entry.path, true, least, files);
+        break;
       case ListEntry::Kind::member:
-        examine_video(finding, MemberFile(target.entry, {}).path(), false, least);
+        examine_video(finding, MemberFile(target.entry, {}).path(), false, least, files);
         break;
       default: examine_frames(finding, *target.set, target.number, least);
     }
@@ -129,7 +135,9 @@ void examine(Finding& finding, const Target& target, Index least) {
 }
 
 // Each video once. Those that a list names and that are not there are unreadable.
-std::vector<Target> find_targets(const Arguments& arguments, std::vector<Finding>& absent) {
+std::vector<Target> find_targets(const Arguments& arguments,
+                                 const std::shared_ptr<const VideoFiles>& files,
+                                 std::vector<Finding>& absent) {
   std::vector<Target> targets;
   std::set<std::string> known;
   const auto add = [&](const Target& target) {
@@ -142,7 +150,7 @@ std::vector<Target> find_targets(const Arguments& arguments, std::vector<Finding
       continue;
     }
     const VideoList list = read_list({path, arguments.format, arguments.root, true});
-    const auto set = listed_videos(list);
+    const auto set = listed_videos(list, files);
     for (Index i = 0; i < set->size(); ++i)
       add({list.entries[static_cast<std::size_t>(i)], set, i});
     for (const MissingFile& file : list.missing)
@@ -152,13 +160,14 @@ std::vector<Target> find_targets(const Arguments& arguments, std::vector<Finding
   return targets;
 }
 
-std::vector<Finding> examine_all(const std::vector<Target>& targets, const Arguments& arguments) {
+std::vector<Finding> examine_all(const std::vector<Target>& targets, const Arguments& arguments,
+                                 const VideoFiles& files) {
   std::vector<Finding> findings(targets.size());
   for (std::size_t i = 0; i < targets.size(); ++i) findings[i].path = targets[i].entry.shown();
   if (std::ranges::any_of(targets, [](const Target& target) {
         return target.entry.kind != ListEntry::Kind::array;
       }))
-    codecs();  // fails here where there are none
+    files.codecs();  // fails here where there are none
   ProgressLine progress;
   std::mutex showing;
   std::size_t done = 0, bad = 0;
@@ -175,7 +184,7 @@ std::vector<Finding> examine_all(const std::vector<Target>& targets, const Argum
   in_parallel(
       findings.size(),
       [&](std::size_t i) {
-        examine(findings[i], targets[i], arguments.least);
+        examine(findings[i], targets[i], arguments.least, files);
         show(findings[i]);
       },
       static_cast<std::size_t>(arguments.threads));
@@ -193,8 +202,11 @@ void write_quarantine(const std::vector<Finding>& findings, const std::string& p
 
 void verify(const Arguments& arguments) {
   std::vector<Finding> absent;
-  const std::vector<Target> targets = find_targets(arguments, absent);
-  std::vector<Finding> findings = examine_all(targets, arguments);
+  VideoFiles::Options options;
+  if (arguments.isolate) options.codecs = isolated_codecs();
+  const auto files = std::make_shared<const VideoFiles>(std::move(options));
+  const std::vector<Target> targets = find_targets(arguments, files, absent);
+  std::vector<Finding> findings = examine_all(targets, arguments, *files);
   findings.insert(findings.end(), absent.begin(), absent.end());
   write_quarantine(findings, arguments.quarantine);
 
@@ -250,6 +262,7 @@ void add_data_verify(CLI::App& data) {
   command->add_option("--threads", arguments->threads, "How many files at once; 0: one a core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_flag("--isolate", arguments->isolate, "Decode in child processes, which may crash");
   command->callback([arguments] { verify(*arguments); });
 }
 

@@ -52,6 +52,13 @@ constexpr std::array table = {
     Key{"data.bad_budget", FIELD(data.bad_budget),
         "skip: how many damaged samples a run may meet before it stops; 0: any number", "", 0, any,
         true},
+    Key{"data.isolate", FIELD(data.isolate),
+        "decode in child processes: a codec that crashes, hangs or takes too much memory costs one "
+        "sample",
+        "", 0, 0, true},
+    Key{"data.hardware", FIELD(data.hardware),
+        "decode by an NVIDIA GPU; auto: by the CPU where that cannot be, and say why",
+        "off|auto|require", 0, 0, true},
     Key{"data.cache_mib", FIELD(data.cache_mib),
         "videos and images: memory for decoded frames, in MiB", "", 0, any, true},
     Key{"data.seed", FIELD(data.seed), "the seed of data made on the fly", "", 0},

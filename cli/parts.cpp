@@ -1,10 +1,12 @@
 #include "cli/parts.h"
 
+#include <cstdio>
 #include <thread>
 
 #include "io/clip_files.h"
 #include "io/digits.h"
 #include "io/idx_pictures.h"
+#include "io/isolated_codecs.h"
 #include "io/listed_videos.h"
 #include "io/moving_digits.h"
 #include "io/shards.h"
@@ -14,8 +16,16 @@ namespace {
 
 constexpr std::uint64_t mixing_stream = 0x6d6978;
 
-std::shared_ptr<const VideoFiles> video_files_of(const DataConfig&) {
-  return std::make_shared<const VideoFiles>();
+void announce(const std::string& why) { std::fprintf(stderr, "framefold: %s\n", why.c_str()); }
+
+std::shared_ptr<const VideoFiles> video_files_of(const DataConfig& data) {
+  VideoFiles::Options options;
+  const Hardware hardware = hardware_kind(data.hardware);
+  if (data.isolate)
+    options.codecs = isolated_codecs({.hardware = hardware, .announce = announce});
+  else if (hardware != Hardware::off)
+    options.codecs = codecs_with(hardware, announce);
+  return std::make_shared<const VideoFiles>(std::move(options));
 }
 
 // A split of the videos, or what two sets of them say.

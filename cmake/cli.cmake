@@ -31,6 +31,7 @@ target_link_libraries(framefold_cli PUBLIC
 
 add_executable(framefold ${PROJECT_SOURCE_DIR}/cli/main.cpp)
 target_link_libraries(framefold PRIVATE framefold_cli)
+add_dependencies(framefold framefold-decoder)
 if(FRAMEFOLD_CUDA)
   target_link_libraries(framefold PRIVATE $<TARGET_OBJECTS:framefold_cuda> CUDA::cudart_static)
 endif()

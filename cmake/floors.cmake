@@ -55,6 +55,11 @@ if(FRAMEFOLD_FFMPEG)
   framefold_plugin(codecs PkgConfig::LIBAV)
 endif()
 
+# The child of io/isolated_codecs.h; it takes no more of our libraries than it uses.
+add_executable(framefold-decoder ${PROJECT_SOURCE_DIR}/io/decoder/main.cpp)
+target_link_libraries(framefold-decoder PRIVATE framefold_io)
+target_link_options(framefold-decoder PRIVATE -Wl,--as-needed)
+
 # engine: graph, plan, execution, training; io for checkpoints.
 framefold_floor(engine LINK framefold_io framefold_kernels)
 

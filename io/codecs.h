@@ -11,10 +11,13 @@
 // reached: frame i of a VideoReader equals the i-th of a FrameReader.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "io/video_index.h"
 #include "kernels/error.h"
@@ -40,6 +43,8 @@ struct CodecLimits {
   Index frames = Index{1} << 20;  // a file
   double seconds = 86400;         // a file
   Bytes memory = Bytes{1} << 31;  // a decoder's frames
+  // Counted up with each packet that is read, for who watches; null: nobody.
+  std::atomic<std::uint64_t>* progress = nullptr;
 };
 
 // Throws where a video, as far as the index is filled, passes a limit.
@@ -95,5 +100,15 @@ class Codecs {
 };
 
 const Codecs& codecs();  // Error(unavailable) where there is no such library
+
+// Decoding by an NVIDIA GPU. `require`: what it cannot decode is Error(unavailable). `automatic`:
+// the CPU does, and why is announced, in one sentence and once for these codecs. Indices are made
+// by the CPU. No test has compared a GPU's frames with the CPU's; the formats' standards ask for
+// the same bits.
+enum class Hardware : std::uint8_t { off, automatic, require };
+Hardware hardware_kind(std::string_view name);  // off, auto, require
+std::string_view name_of(Hardware hardware);
+using Announce = std::function<void(const std::string& why)>;  // from any thread
+std::shared_ptr<const Codecs> codecs_with(Hardware hardware, const Announce& announce = {});
 
 }  // namespace framefold

@@ -26,11 +26,19 @@ std::vector<fs::path> directories() {
     if (error) continue;
     result.push_back(holder);
     result.push_back(holder.parent_path() / "lib");
+    result.push_back(holder.parent_path() / "bin");
   }
   return result;
 }
 
 }  // namespace
+
+std::string find_part(const std::string& name) {
+  std::error_code error;
+  for (const fs::path& directory : directories())
+    if (fs::is_regular_file(directory / name, error)) return (directory / name).string();
+  return {};
+}
 
 Plugin open_plugin(const std::string& library, const char* symbol) {
   std::string reason = "there is no " + library +

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "io/bytes.h"
 #include "io/codecs.h"
 #include "io/file.h"
 #include "kernels/error.h"
@@ -23,56 +24,6 @@ namespace fs = std::filesystem;
 // The first bytes of an entry; the last character is the layout's version.
 constexpr std::string_view mark = "framefold index 2";
 constexpr Bytes largest = Bytes{1} << 30;  // of an entry
-
-// Numbers as they lie in memory: an index never leaves its machine's kind.
-class Writer {
- public:
-  template <class T>
-  void put(T value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void put(const std::string& value) {
-    put(value.size());
-    bytes_ += value;
-  }
-  std::string& bytes() { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  void get(T& value) {
-    if (!take(sizeof value)) return;
-    std::memcpy(&value, taken_.data(), sizeof value);
-  }
-  void get(bool& value) {
-    std::uint8_t byte = 0;
-    get(byte);
-    value = byte != 0;
-  }
-  void get(std::string& value) {
-    std::size_t size = 0;
-    get(size);
-    if (take(size)) value = taken_;
-  }
-  bool take(std::size_t size) {
-    good_ = good_ && size <= bytes_.size();
-    if (!good_) return false;
-    taken_ = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return true;
-  }
-  std::size_t left() const { return good_ ? bytes_.size() : 0; }
-  bool good() const { return good_; }
-
- private:
-  std::string_view bytes_, taken_;
-  bool good_ = true;
-};
 
 // Calls visit(field) for all fields but the lists.
 void for_each_field(auto& index, auto&& visit) {
@@ -155,7 +106,7 @@ FileStamp stamp_of(const std::string& path) {
 }
 
 std::string encode_index(const VideoIndex& index, const FileStamp& file) {
-  Writer out;
+  ByteWriter out;
   out.put(file.bytes);
   out.put(file.changed);
   for_each_field(index, [&](const auto& field) { out.put(field); });
@@ -167,7 +118,7 @@ std::string encode_index(const VideoIndex& index, const FileStamp& file) {
   out.put(index.packets.size());
   for (const VideoPacket& packet : index.packets)
     for_each_field(packet, [&](const auto& field) { out.put(field); });
-  Writer head;
+  ByteWriter head;
   head.bytes() = mark;
   head.put(hash_of(out.bytes()));
   return head.bytes() + out.bytes();
@@ -177,12 +128,12 @@ bool decode_index(const std::string& bytes, const FileStamp& file, VideoIndex& i
   std::uint64_t hash = 0;
   if (!bytes.starts_with(mark)) return false;
   std::string_view rest = std::string_view(bytes).substr(mark.size());
-  Reader head(rest);
+  ByteReader head(rest);
   head.get(hash);
   if (!head.good()) return false;
   rest.remove_prefix(sizeof hash);
   if (hash_of(rest) != hash) return false;
-  Reader in(rest);
+  ByteReader in(rest);
   FileStamp kept;
   in.get(kept.bytes);
   in.get(kept.changed);

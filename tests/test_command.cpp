@@ -308,6 +308,7 @@ TEST_F(Command, VerifiesVideos) {
   Result all_good = run({"data", "verify", "videos", "--json"});
   EXPECT_EQ(all_good.code, 0) << all_good.err;
   EXPECT_EQ(all_good.json()["totals"]["good"], 1);
+  EXPECT_EQ(run({"data", "verify", "videos", "--isolate", "--json"}).out, all_good.out);
   const fs::path video = directory / "videos/a.y4m";
   EXPECT_TRUE(fs::exists(index_places(video.string()).front()));
   EXPECT_EQ(read_file(directory / "quarantine.txt", 100), "");
@@ -398,13 +399,23 @@ TEST_F(Command, BadVideosOfAList) {
   EXPECT_NE(stopped.err.find("bad.mp4: is no video"), std::string::npos) << stopped.err;
 
   EXPECT_EQ(train({"--set", "data.on_bad=skip"}).code, exit_done);
-  std::istringstream rows(read_file(directory / "runs/run-2/metrics.jsonl", 1 << 20));
-  double bad = 0;
-  for (std::string row; std::getline(rows, row);) {
-    const Json json = Json::parse(row);
-    if (json.contains("bad_samples")) bad = json["bad_samples"].get<double>();
-  }
+  const auto losses = [&](const std::string& name, double& bad) {
+    std::vector<double> found;
+    for (const MetricRow& row : Metrics::read(directory / name)) {
+      found.push_back(row[Column::loss].value_or(0));
+      bad = row[Column::bad_samples].value_or(bad);
+    }
+    return found;
+  };
+  double bad = 0, bad_apart = 0;
+  const std::vector<double> met = losses("runs/run-2/metrics.jsonl", bad);
   EXPECT_GE(bad, 4);  // eight steps are four epochs; each meets it once, or as another's stand-in
+  // In child processes, by two workers: the same batches.
+  const Result apart = train({"--set", "data.on_bad=skip", "--set", "data.isolate=true", "--set",
+                              "data.hardware=auto", "--set", "data.workers=2"});
+  EXPECT_EQ(apart.code, exit_done) << apart.err;
+  EXPECT_EQ(losses("runs/run-3/metrics.jsonl", bad_apart), met);
+  EXPECT_EQ(bad_apart, bad);
   const Result over = train({"--set", "data.on_bad=skip", "--set", "data.bad_budget=2"});
   EXPECT_EQ(over.code, exit_data);
   EXPECT_NE(over.err.find("3 samples were bad, 2 are allowed"), std::string::npos) << over.err;

@@ -2,6 +2,9 @@
 // io/codecs.h; nothing outside this folder includes libav.
 #include "io/codecs.h"
 
+#include <optional>
+
+#include "io/codecs/accelerator.h"
 #include "io/codecs/libav.h"
 #include "io/codecs/readers.h"
 
@@ -11,18 +14,27 @@ namespace {
 class Libav final : public Codecs {
  public:
   Libav() { keep_log(); }
+  Libav(bool gpu_required, const Announce& announce) {
+    keep_log();
+    gpu_.emplace(gpu_required, announce);
+  }
   VideoIndex scan(const std::string& path, const CodecLimits& limits) const override {
     return scan_video(path, limits);
   }
   std::unique_ptr<VideoReader> open(const std::string& path,
                                     std::shared_ptr<const VideoIndex> index,
                                     const CodecLimits& limits) const override {
-    return random_access(path, std::move(index), limits);
+    return random_access(path, std::move(index), limits, gpu());
   }
   std::unique_ptr<FrameReader> open(const std::string& path, const FrameFormat& format,
                                     const CodecLimits& limits) const override {
-    return in_sequence(path, format, limits);
+    return in_sequence(path, format, limits, gpu());
   }
+
+ private:
+  const Accelerator* gpu() const { return gpu_ ? &*gpu_ : nullptr; }
+
+  std::optional<Accelerator> gpu_;
 };
 
 }  // namespace
@@ -31,4 +43,9 @@ class Libav final : public Codecs {
 extern "C" __attribute__((visibility("default"))) const framefold::Codecs* framefold_codecs() {
   static const framefold::Libav libav;
   return &libav;
+}
+
+extern "C" __attribute__((visibility("default"))) const framefold::Codecs* framefold_gpu_codecs(
+    bool required, const framefold::Announce& announce) {
+  return new framefold::Libav(required, announce);
 }

@@ -32,7 +32,6 @@ Demuxer::Demuxer(const std::string& path, const CodecLimits& limits, const Video
 }
 
 void Demuxer::open() {
-  forget_log();
   std::error_code error;
   if (!std::filesystem::is_regular_file(path_, error))
     fail(ErrorCode::file, path_, ": ", error ? error.message() : "not a regular file");
@@ -52,10 +51,11 @@ void Demuxer::open() {
   format->format_whitelist = av_strdup(allowed_demuxers);
   format->codec_whitelist = av_strdup(allowed_decoders);
   format->protocol_whitelist = av_strdup("file");
+  listen(format);
   code = avformat_open_input(&format, nullptr, nullptr, nullptr);  // frees `format` on failure
-  if (code < 0 && last_log().find("moov atom not found") != std::string::npos)
+  if (code < 0 && heard().find("moov atom not found") != std::string::npos)
     refuse(path_, "its table of frames is missing, the file may be cut short", code);
-  if (code < 0) refuse(path_, "is no video or picture that is known here", code);
+  if (code < 0) refuse(path_, "is no video or picture that is known here", code, heard());
   format_.reset(format);
   if (index_ == nullptr || !complete()) {
     find_streams();
@@ -94,9 +94,10 @@ void Demuxer::find_streams() {
     av_dict_set(&dictionary, "max_pixels", pixels.c_str(), 0);
     av_dict_set(&dictionary, "threads", "1", 0);
   }
+  listen(format);
   const int code = avformat_find_stream_info(format, of_streams.data());
   for (AVDictionary*& dictionary : of_streams) av_dict_free(&dictionary);
-  if (code < 0) refuse(path_, "its streams cannot be read", code);
+  if (code < 0) refuse(path_, "its streams cannot be read", code, heard());
   stream_ = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (stream_ < 0) refuse(path_, "holds no video", stream_);
 }
@@ -125,11 +126,13 @@ int Demuxer::quarter_turns() const {
 }
 
 bool Demuxer::read() {
+  listen(format_.get());
   do {
     av_packet_unref(packet_.get());
+    if (limits_.progress != nullptr) ++*limits_.progress;
     const int code = av_read_frame(format_.get(), packet_.get());
     if (code == AVERROR_EOF && bytes_->error >= 0) return false;
-    if (code < 0) refuse(path_, text("packet ", position_, " cannot be read"), code);
+    if (code < 0) refuse(path_, text("packet ", position_, " cannot be read"), code, heard());
     if (++packets_ > limits_.frames * packets_a_frame)
       fail(ErrorCode::format, path_, " has more than ", limits_.frames * packets_a_frame,
            " packets");
@@ -142,7 +145,7 @@ AVPacket* Demuxer::next() {
   pending_ = false;
   if ((packet_->flags & AV_PKT_FLAG_CORRUPT) != 0)
     refuse(path_, text("packet ", position_, " is damaged, the file may be cut short"),
-           AVERROR_INVALIDDATA);
+           AVERROR_INVALIDDATA, heard());
   ++position_;
   return packet_.get();
 }

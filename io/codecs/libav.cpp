@@ -8,12 +8,24 @@ namespace framefold {
 namespace {
 
 thread_local std::array<char, 200> detail{};
+thread_local const void* listened_to = nullptr;
 
-void keep_detail(void* context, int level, const char* format, va_list arguments) {
+// Whether the object, or one that it belongs to, is listened to.
+bool is_listened_to(const void* object) {
+  if (listened_to == nullptr || object == listened_to) return true;
+  if (object == nullptr) return false;
+  const AVClass* kind = *static_cast<const AVClass* const*>(object);
+  if (kind == nullptr || kind->parent_log_context_offset == 0) return false;
+  const auto* parent = static_cast<const char*>(object) + kind->parent_log_context_offset;
+  const void* holder = *reinterpret_cast<const void* const*>(parent);
+  return holder != nullptr && is_listened_to(holder);
+}
+
+void keep_detail(void* object, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_ERROR || detail[0] != 0 || !is_listened_to(object)) return;
   int prefix = 0;
-  if (level <= AV_LOG_ERROR)
-    av_log_format_line2(context, level, format, arguments, detail.data(),
-                        static_cast<int>(detail.size()), &prefix);
+  av_log_format_line2(object, level, format, arguments, detail.data(),
+                      static_cast<int>(detail.size()), &prefix);
 }
 
 }  // namespace
@@ -27,21 +39,26 @@ const char* const allowed_decoders =
     "tiff";
 
 void keep_log() { av_log_set_callback(keep_detail); }
-void forget_log() { detail[0] = 0; }
+void listen(const void* object) {
+  listened_to = object;
+  detail[0] = 0;
+}
 
-std::string last_log() {
+std::string heard() {
   std::string said(detail.data());
   while (!said.empty() && (said.back() == '\n' || said.back() == ' ')) said.pop_back();
   return said;
 }
 
-void refuse(const std::string& path, const std::string& what, int code) {
+std::string words_of(int code) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> words{};
   av_strerror(code, words.data(), words.size());
-  std::string said = last_log();
-  if (!said.empty()) said = " (" + said + ")";
+  return words.data();
+}
+
+void refuse(const std::string& path, const std::string& what, int code, const std::string& detail) {
   fail(code == AVERROR(ENOMEM) ? ErrorCode::memory : ErrorCode::format, path, ": ", what, ": ",
-       words.data(), said);
+       words_of(code), detail.empty() ? "" : " (" + detail + ")");
 }
 
 }  // namespace framefold

@@ -9,6 +9,7 @@ extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
+#include <libavutil/hwcontext.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -31,15 +32,19 @@ using OwnedFormat = std::unique_ptr<AVFormatContext, Free<avformat_close_input>>
 using OwnedDecoder = std::unique_ptr<AVCodecContext, Free<avcodec_free_context>>;
 using OwnedPacket = std::unique_ptr<AVPacket, Free<av_packet_free>>;
 using OwnedFrame = std::unique_ptr<AVFrame, Free<av_frame_free>>;
+using OwnedBuffer = std::unique_ptr<AVBufferRef, Free<av_buffer_unref>>;
 using OwnedScaler = std::unique_ptr<SwsContext, Free<sws_freeContext>>;
 
-// What libav logs is kept by thread as the detail of its next error; nothing is printed.
+// Nothing that libav logs is printed. A thread listens to one of libav's objects, and to what
+// belongs to it; null: to all. heard() is the first error it logged since.
 void keep_log();
-void forget_log();
-std::string last_log();
+void listen(const void* object);
+std::string heard();
 
-// Throws what libav says of `path`: what could not be done, its code, the last thing it logged.
-[[noreturn]] void refuse(const std::string& path, const std::string& what, int code);
+std::string words_of(int code);  // libav's for an error
+// Throws what could not be done with `path`, libav's words for it, and the detail if there is one.
+[[noreturn]] void refuse(const std::string& path, const std::string& what, int code,
+                         const std::string& detail = {});
 
 extern const char* const allowed_demuxers;
 extern const char* const allowed_decoders;

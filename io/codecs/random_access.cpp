@@ -27,12 +27,12 @@ struct Run {
 class RandomAccess final : public VideoReader {
  public:
   RandomAccess(const std::string& path, std::shared_ptr<const VideoIndex> index,
-               const CodecLimits& limits)
+               const CodecLimits& limits, const Accelerator* gpu)
       : path_(path),
         index_(std::move(index)),
         limits_(limits),
         demuxer_(path, limits, index_.get()),
-        decoder_(path, demuxer_, limits),
+        decoder_(path, demuxer_, limits, gpu),
         converter_(path, demuxer_.quarter_turns()) {
     for (std::size_t i = 0; i < index_->packets.size(); ++i)
       if (const VideoPacket& packet = index_->packets[i]; packet.key && packet.frame >= 0)
@@ -77,7 +77,6 @@ class RandomAccess final : public VideoReader {
 };
 
 void RandomAccess::read(std::span<const ClipRequest> clips) {
-  forget_log();
   list(clips);
   for (const Run& run : runs()) decode(run);
   const auto missing = std::ranges::find(wanted_, false, &Wanted::done);
@@ -155,7 +154,7 @@ void RandomAccess::collect(Index leading) {
                             ? packet(number).frame
                             : -1;
     if (frame < leading) continue;
-    if (FrameDecoder::damaged(*decoded)) decoder_.refuse_last(frame);
+    if (FrameDecoder::damaged(*decoded)) decoder_.refuse_damaged(*decoded, frame);
     deliver(*decoded, frame);
   }
 }
@@ -177,8 +176,8 @@ void RandomAccess::deliver(AVFrame& decoded, Index frame) {
 
 std::unique_ptr<VideoReader> random_access(const std::string& path,
                                            std::shared_ptr<const VideoIndex> index,
-                                           const CodecLimits& limits) {
-  return std::make_unique<RandomAccess>(path, std::move(index), limits);
+                                           const CodecLimits& limits, const Accelerator* gpu) {
+  return std::make_unique<RandomAccess>(path, std::move(index), limits, gpu);
 }
 
 }  // namespace framefold

@@ -8,11 +8,13 @@
 
 namespace framefold {
 
+class Accelerator;
+
 VideoIndex scan_video(const std::string& path, const CodecLimits& limits);
 std::unique_ptr<VideoReader> random_access(const std::string& path,
                                            std::shared_ptr<const VideoIndex> index,
-                                           const CodecLimits& limits);
+                                           const CodecLimits& limits, const Accelerator* gpu);
 std::unique_ptr<FrameReader> in_sequence(const std::string& path, const FrameFormat& format,
-                                         const CodecLimits& limits);
+                                         const CodecLimits& limits, const Accelerator* gpu);
 
 }  // namespace framefold

@@ -8,21 +8,21 @@ namespace {
 
 class Sequence final : public FrameReader {
  public:
-  Sequence(const std::string& path, const FrameFormat& format, const CodecLimits& limits)
+  Sequence(const std::string& path, const FrameFormat& format, const CodecLimits& limits,
+           const Accelerator* gpu)
       : path_(path),
         format_(format),
         limits_(limits),
         demuxer_(path, limits),
-        decoder_(path, demuxer_, limits),
+        decoder_(path, demuxer_, limits, gpu),
         converter_(path, demuxer_.quarter_turns()) {
     Converter::check(format, limits);
   }
 
   bool next(std::uint8_t* pixels) override {
-    forget_log();
     AVFrame* frame = decode();
     if (frame == nullptr) return false;
-    if (FrameDecoder::damaged(*frame)) decoder_.refuse_last(frames_);
+    if (FrameDecoder::damaged(*frame)) decoder_.refuse_damaged(*frame, frames_);
     if (++frames_ > limits_.frames)
       fail(ErrorCode::format, path_, " has more than ", limits_.frames, " frames");
     if (pixels != nullptr)
@@ -55,8 +55,8 @@ class Sequence final : public FrameReader {
 }  // namespace
 
 std::unique_ptr<FrameReader> in_sequence(const std::string& path, const FrameFormat& format,
-                                         const CodecLimits& limits) {
-  return std::make_unique<Sequence>(path, format, limits);
+                                         const CodecLimits& limits, const Accelerator* gpu) {
+  return std::make_unique<Sequence>(path, format, limits, gpu);
 }
 
 }  // namespace framefold
