@@ -15,6 +15,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr Bytes longest = 1 << 20;         // of a config.json
 constexpr Index largest = Index{1} << 16;  // of any number in it
+constexpr Index most_blocks = 1024;
 
 class Reader {
  public:
@@ -28,15 +29,15 @@ class Reader {
     fail(ErrorCode::format, path_.string(), ": ", parts...);
   }
 
-  Index integer(const char* key, Index otherwise) const {
+  Index integer(const char* key, Index otherwise, Index most = largest) const {
     const Json* value = find(key);
-    return value == nullptr ? otherwise : integer(key, *value);
+    return value == nullptr ? otherwise : integer(key, *value, most);
   }
-  Index integer(const char* key, const Json& value) const {
+  Index integer(const char* key, const Json& value, Index most = largest) const {
     if (value.is_number_unsigned() && value.get<std::uint64_t>() >= 1 &&
-        value.get<std::uint64_t>() <= largest)
+        value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most))
       return value.get<Index>();
-    wrong(key, " is ", value.dump().substr(0, 40), ", expected an integer from 1 to ", largest);
+    wrong(key, " is ", value.dump().substr(0, 40), ", expected an integer from 1 to ", most);
   }
   double number(const char* key, double otherwise) const {
     const Json* value = find(key);
@@ -84,7 +85,7 @@ Index blocks_of(const SafetensorsFile& file, const std::string& prefix) {
     if (entry.name.starts_with(prefix))
       numbers.insert(
           entry.name.substr(prefix.size(), entry.name.find('.', prefix.size()) - prefix.size()));
-  return static_cast<Index>(numbers.size());
+  return std::min(most_blocks, static_cast<Index>(numbers.size()));
 }
 
 }  // namespace
@@ -109,10 +110,10 @@ ForeignConfig read_videomae_config(const fs::path& path) {
   model.patch = patch;
   model.tubelet = json.integer("tubelet_size", 2);
   model.width = json.integer("hidden_size", 768);
-  model.depth = json.integer("num_hidden_layers", 12);
+  model.depth = json.integer("num_hidden_layers", 12, most_blocks);
   model.heads = json.integer("num_attention_heads", 12);
   model.decoder_width = json.integer("decoder_hidden_size", 384);
-  model.decoder_depth = json.integer("decoder_num_hidden_layers", 4);
+  model.decoder_depth = json.integer("decoder_num_hidden_layers", 4, most_blocks);
   model.decoder_heads = json.integer("decoder_num_attention_heads", 6);
   const Index hidden = json.integer("intermediate_size", 3072);
   const Index decoder_hidden = json.integer("decoder_intermediate_size", 1536);
