@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "bench/instructions.h"
 #include "bench/model_rows.h"
 #include "bench/reporter.h"
 #include "kernels/microkernel.h"
@@ -19,7 +20,7 @@ struct Arguments {
   std::string model, filter;
   std::vector<std::string> sets;
   Index batch = 0;
-  bool json = false, floor = false;
+  bool json = false, floor = false, instructions = false;
 };
 
 void add_context() {
@@ -68,6 +69,8 @@ int run_command(int argc, char** argv) {
   app.add_flag("--floor", arguments.floor,
                "No timing: the least time of --model's operations on an H200")
       ->needs("--model");
+  app.add_flag("--instructions", arguments.instructions,
+               "No timing: small operations once, for callgrind (scripts/instructions)");
   app.allow_extras();  // --benchmark_...
   app.footer(
       "Examples:\n  framefold-bench --filter conv3d\n"
@@ -79,6 +82,10 @@ int run_command(int argc, char** argv) {
     return app.exit(error);
   }
 
+  if (arguments.instructions) {
+    count_instructions();
+    return 0;
+  }
   if (!arguments.model.empty()) {
     const Config config = resolve(
         {.file = arguments.model, .environment = process_environment(), .sets = arguments.sets});

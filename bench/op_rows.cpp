@@ -2,9 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <memory>
 
 #include "engine/memory.h"
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name)
+#endif
 
 namespace framefold::bench {
 namespace {
@@ -14,8 +21,8 @@ constexpr double plain_loops_flops = 4e9;  // what the plain loops do in some se
 // An operation with memory of its own.
 class Prepared {
  public:
-  Prepared(const OpRow& row, Pass pass, Path path)
-      : op_(row.op), stream_{.device = {}, .threads = threads(), .path = path} {
+  Prepared(const OpRow& row, Pass pass, Path path, int threads)
+      : op_(row.op), stream_{.device = {}, .threads = threads, .path = path} {
     const Types out = op_->infer(row.in);
     const Needs needs = op_->needs(stream_, row.in, out);
     workspace_ = std::max(needs.forward_workspace, needs.backward_workspace);
@@ -109,7 +116,7 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
   OpRow row = given;
   if (row.op->forward_flops(row.in, row.op->infer(row.in)) > plain_loops_flops)
     row = batch_of_one(row);
-  Prepared own(row, pass, path), plain(row, pass, Path::reference);
+  Prepared own(row, pass, path, threads()), plain(row, pass, Path::reference, threads());
   for (Prepared* one : {&own, &plain}) {
     if (pass != Pass::forward && pass != Pass::both) one->run(Pass::forward);
     one->run(pass);
@@ -133,7 +140,7 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
 void measure(benchmark::State& state, const OpRow& row, Pass pass, Path path) {
   if (const std::string fault = fault_of(row, pass, path); !fault.empty())
     return state.SkipWithError(fault.c_str());
-  Prepared own(row, pass, path);
+  Prepared own(row, pass, path, threads());
   own.run(Pass::forward);  // backward reads what forward saved
   own.clear_gradients();
   own.run(pass);
@@ -216,6 +223,16 @@ void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& 
   for (const Pass pass : passes)
     add(text(name, '/', name_of(pass)),
         [=](benchmark::State& state) { measure(state, row, pass, path); });
+}
+
+void count_op(const std::string& name, const OpRow& row, Pass pass) {
+  static std::deque<std::string> names;  // callgrind reads them when it writes
+  names.push_back(text(name, '/', name_of(pass)));
+  Prepared own(row, pass, Path::automatic, 1);
+  own.run(Pass::forward);
+  CALLGRIND_ZERO_STATS;
+  own.run(pass);
+  CALLGRIND_DUMP_STATS_AT(names.back().c_str());
 }
 
 }  // namespace framefold::bench

@@ -35,6 +35,10 @@ Cost cost_of(const OpRow& row, Pass pass, int threads);
 void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& passes,
             Path path = Path::automatic);
 
+// Runs the pass once on one thread, its instructions alone counted, where the program runs under
+// callgrind: one dump, named "NAME/PASS".
+void count_op(const std::string& name, const OpRow& row, Pass pass);
+
 float operand_value(Index i, int input);
 class Checksum {
  public:

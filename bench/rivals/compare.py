@@ -45,7 +45,7 @@ def ours(bench, row, seconds):
     if figures.get("error_occurred"):
         sys.exit(f"compare: {row}: {figures['error_message']}")
     return {"seconds": figures["real_time"] * 1e-6, "peak": peak, "spread": figures["spread"],
-            "of_roof": figures.get("of_roof"), "flops": figures.get("flop/s"),
+            "of_roof": figures.get("of_roof"), "flops": figures.get("flop/s"), "bytes": figures.get("bytes/s"),
             "checksum": figures.get("checksum"), "context": report["context"]}
 
 
@@ -123,7 +123,7 @@ def main():
             "theirs": statistics.median(one["seconds"] for one in other),
             "our_seconds": [one["seconds"] for one in own],
             "their_seconds": [one["seconds"] for one in other],
-            "of_roof": fastest["of_roof"], "flops": fastest["flops"], "checked": checked,
+            "of_roof": fastest["of_roof"], "flops": fastest["flops"], "bytes": fastest["bytes"], "checked": checked,
             "our_peak": max(one["peak"] for one in own),
             "their_peak": max(one["peak"] for one in other)}
         print(table({**result, "rows": {row: result["rows"][row]}}).splitlines()[-1], flush=True)
