@@ -1,12 +1,11 @@
 // Lists inside of the data itself: tar files by their headers, arrays of numpy.
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "io/endings.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/list_parts.h"
 
 namespace framefold::lists {
@@ -132,7 +131,7 @@ class Tar {
 Index label_in(const std::string& content, bool json, Labels& labels, const std::string& place) {
   std::string name(trimmed(content.substr(0, content.find('\n'))));
   if (json) {
-    const auto object = nlohmann::json::parse(content, nullptr, false);
+    const auto object = parse_json(content, place);
     if (!object.is_object()) fail(ErrorCode::format, place, ": no JSON object");
     const auto label = object.find("label");
     if (label == object.end()) return -1;

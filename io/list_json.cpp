@@ -1,7 +1,6 @@
 // Lists in JSON: Something-Something's, and an object a line.
-#include <nlohmann/json.hpp>
-
 #include "io/file.h"
+#include "io/json.h"
 #include "io/list_parts.h"
 
 namespace framefold::lists {
@@ -9,14 +8,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-Json parsed(std::string_view content, const std::string& place) {
-  try {
-    return Json::parse(content);
-  } catch (const Json::exception& error) {
-    fail(ErrorCode::format, place, ": no JSON: ", error.what());
-  }
-}
 
 // A text without NUL under `key`, empty where there is none.
 std::string text_of(const Json& object, const char* key, const std::string& place) {
@@ -36,7 +27,7 @@ std::string without_brackets(std::string name) {
 }
 
 std::vector<std::string> read_classes(const std::string& path) {
-  const Json json = parsed(read_file(path, most_bytes), path);
+  const Json json = parse_json(read_file(path, most_bytes), path);
   if (!json.is_object()) fail(ErrorCode::format, path, ": expected an object of classes");
   std::vector<std::string> classes(json.size());
   for (const auto& [name, value] : json.items()) {
@@ -64,7 +55,7 @@ Labels ssv2_labels(const VideoList& list) {
 }  // namespace
 
 void read_ssv2(const std::string& content, VideoList& list, const Places& places) {
-  const Json json = parsed(content, list.path);
+  const Json json = parse_json(content, list.path);
   if (!json.is_array()) fail(ErrorCode::format, list.path, ": expected an array of videos");
   Labels labels = ssv2_labels(list);
   Index number = 0;
@@ -88,7 +79,7 @@ void read_jsonl(Lines& lines, VideoList& list, const Places& places) {
   Labels labels;
   while (lines.next()) {
     const std::string place = text(list.path, ":", lines.number());
-    const Json video = parsed(lines.text(), place);
+    const Json video = parse_json(lines.text(), place);
     if (!video.is_object()) fail(ErrorCode::format, place, ": expected an object");
     std::string path = text_of(video, "path", place);
     if (path.empty()) path = text_of(video, "video", place);

@@ -12,7 +12,6 @@
 #include <limits>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -20,6 +19,7 @@
 
 #include "io/augment_parts.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -54,7 +54,7 @@ void write_hashed(const fs::path& path, const Json& content) {
 }
 
 Json read_hashed(const fs::path& path) {
-  const Json file = Json::parse(read_file(path, most_index), nullptr, false);
+  const Json file = parse_json<Json>(read_file(path, most_index), path.string());
   const bool whole = file.is_object() && file.contains("content") && file.contains("hash");
   const std::string content = whole ? file["content"].dump() : "";
   if (!whole || file["hash"] != hash_of(content.data(), content.size()))

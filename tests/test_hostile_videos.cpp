@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "io/clip_files.h"
 #include "io/codecs.h"
@@ -42,24 +43,57 @@ class HostileVideos : public NeedsCodecs {
       return -1;
     }
   }
+
+  // Tries the file cut at fifty lengths; how many still had frames.
+  int cut(const fs::path& path) {
+    const std::string whole = read_file(path, Bytes{1} << 24);
+    const Index frames = codecs().scan(path.string(), limits).size();
+    Draws draws({7, 7});
+    int usable = 0;
+    for (int i = 0; i < 50; ++i) {
+      const auto length = static_cast<std::size_t>(draws.below(static_cast<Index>(whole.size())));
+      directory_.write("cut", whole.substr(0, length));
+      const Index left = try_out(directory_ / "cut");
+      EXPECT_LE(left, frames) << path << " cut to " << length;
+      if (left > 0) ++usable;
+    }
+    return usable;
+  }
 };
 
 TEST_F(HostileVideos, CutAtRandomLengths) {
   int found = 0;
-  for (const char* name : {"videos/rotated_0.mov", "videos/rotated_90.mov", "videos/mma_test.avi",
-                           "videos/spatiotemporal.mp4", "videos/flipping_a_pancake.mkv",
-                           "hostile/corrupted.mp4", "hostile/unordered.mov"}) {
-    const fs::path path = test_data(name);
+  for (const char* folder : {"videos", "hostile"}) {
+    if (test_data(folder).empty()) continue;
+    for (const auto& entry : fs::directory_iterator(test_data(folder)))
+      if (entry.is_regular_file()) {
+        ++found;
+        cut(entry.path());
+      }
+  }
+  if (found == 0) GTEST_SKIP() << "videos/ is absent";
+}
+
+// The same where most cuts leave a beginning that is a video: small copies of the first frames,
+// with their table in front, and without one.
+TEST_F(HostileVideos, CutBehindTheirHeader) {
+  if (std::system("ffmpeg -v quiet -h encoder=libx264 | grep -q x264") != 0)
+    GTEST_SKIP() << "there is no ffmpeg command with libx264";
+  int found = 0;
+  for (const char* name :
+       {"arm_wrestling", "bigbuckbunny", "mma_test", "spatiotemporal", "structuralize"}) {
+    const fs::path path = test_data(text("videos/", name, ".mp4"));
     if (path.empty()) continue;
     ++found;
-    const std::string whole = read_file(path, Bytes{1} << 24);
-    const Index frames = codecs().scan(path.string(), limits).size();
-    Draws draws({7, 7});
-    for (int i = 0; i < 50; ++i) {
-      const auto length = static_cast<std::size_t>(draws.below(static_cast<Index>(whole.size())));
-      directory_.write("cut", whole.substr(0, length));
-      EXPECT_LE(try_out(directory_ / "cut"), frames) << name << " cut to " << length;
-    }
+    const std::string table = (directory_ / text(name, ".mp4")).string();
+    const std::string none = (directory_ / text(name, ".mkv")).string();
+    const std::string command =
+        text("ffmpeg -v error -i '", path.string(), "' -an -frames:v 40 -vf scale=96:64 ",
+             "-c:v libx264 -g 12 -bf 2 -threads 1 -movflags +faststart -y '", table,
+             "' && ffmpeg -v error -i '", table, "' -c copy -y '", none, "'");
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    cut(table);
+    EXPECT_GT(cut(none), 25) << name;
   }
   if (found == 0) GTEST_SKIP() << "videos/ is absent";
 }
@@ -95,6 +129,38 @@ TEST_F(HostileVideos, NoVideosAtAll) {
                      : ErrorCode::file,
                  name, video_index((directory_ / name).string(), {}));
   }
+}
+
+// What libav logged of one file is not said of another, nor of another frame.
+TEST_F(HostileVideos, DetailsAreTheirOwn) {
+  const fs::path damaged = test_data("hostile/corrupted.mp4");
+  if (damaged.empty()) GTEST_SKIP() << "hostile/corrupted.mp4 is absent";
+  Pixels pixels(format.bytes());
+  const auto words = [&](const fs::path& path) -> std::string {
+    try {
+      const auto reader = codecs().open(path.string(), format, limits);
+      while (reader->next(pixels.data())) {
+      }
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  const std::string first = words(damaged);
+  EXPECT_NE(first.find("frame 28 cannot be decoded"), std::string::npos) << first;
+  EXPECT_TRUE(first.ends_with("(Invalid NAL unit size (-1 > 551).)")) << first;
+  directory_.write("text.mp4", "This is a letter, not a video.\n");
+  const std::string second = words(directory_ / "text.mp4");
+  EXPECT_TRUE(
+      second.ends_with("is no video or picture that is known here: Invalid data found when "
+                       "processing input"))
+      << second;
+  // Two files in turn on one thread: each error is of its own.
+  const auto one = codecs().open(damaged.string(), format, limits);
+  for (int i = 0; i < 28; ++i) one->next(nullptr);
+  EXPECT_EQ(words(directory_ / "text.mp4"), second);
+  EXPECT_ERROR(ErrorCode::format, "(Invalid NAL unit size (-1 > 551).)", one->next(nullptr));
+  EXPECT_EQ(words(damaged), first);
 }
 
 // An index of another file, or of an older version of this one.

@@ -74,6 +74,15 @@ TEST_F(Lists, VideoMae) {
   EXPECT_ERROR(ErrorCode::format, "no video is listed", read("bad.txt"));
 }
 
+TEST_F(Lists, NestedTooDeep) {
+  const std::string deep = std::string(30000, '[') + std::string(30000, ']');
+  write("deep.jsonl", "{\"path\": " + deep + "}");
+  EXPECT_ERROR(ErrorCode::format, "deep.jsonl:1: no JSON: nested more than 100 deep",
+               read("deep.jsonl"));
+  write("deep.json", deep);
+  EXPECT_ERROR(ErrorCode::format, "deep.json: no JSON: nested more than 100", read("deep.json"));
+}
+
 TEST_F(Lists, MissingFiles) {
   write("a.mp4");
   write("list.txt", "a.mp4 3\nb.mp4 1\n");
