@@ -67,6 +67,7 @@ struct TrainConfig {
   Index epochs = 0;
   double seconds = 0;
   Index accumulate = 1;
+  bool recompute = false;
   std::string optimizer = "adam";
   double learning_rate = 1e-3;
   double momentum = 0;

@@ -176,6 +176,10 @@ constexpr std::array table = {
         any, true},
     Key{"train.accumulate", FIELD(train.accumulate), "batches whose gradients make one update", "",
         1},
+    Key{"train.recompute", FIELD(train.recompute),
+        "residual3d and videomae: keep the blocks' inputs alone and compute them twice; less "
+        "memory, about a quarter more arithmetic",
+        "", -any, any, true},
     Key{"train.optimizer", FIELD(train.optimizer), "the rule of the updates",
         "sgd|rmsprop|adam|adamw"},
     Key{"train.learning_rate", FIELD(train.learning_rate), "the schedule's highest learning rate",

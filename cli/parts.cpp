@@ -208,8 +208,9 @@ ModelOptions model_options(const Config& config) {
 Compiled compile_training(const Config& config, Index batch) {
   Graph graph(Mode::train);
   Compiled compiled{build_model(graph, model_options(config), batch), nullptr, batch};
-  compiled.plan = std::make_shared<Plan>(
-      compile(graph, {.loss = compiled.model.loss, .stream = stream_of(config.train)}));
+  compiled.plan = std::make_shared<Plan>(compile(graph, {.loss = compiled.model.loss,
+                                                         .stream = stream_of(config.train),
+                                                         .recompute = config.train.recompute}));
   return compiled;
 }
 

@@ -15,7 +15,7 @@ std::vector<OpCost> costs_of(const Plan& plan) {
     if (step.kind != Step::Kind::forward && step.kind != Step::Kind::backward) continue;
     const Graph::Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
     OpCost& cost = by_name[std::string(node.op->name())];
-    if (step.kind == Step::Kind::forward) {
+    if (step.phase == Phase::forward) {
       ++cost.count;
       cost.forward_flops += step.flops;
     } else {

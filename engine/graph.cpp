@@ -55,7 +55,7 @@ Value Graph::constant(const std::string& name, const Shape& shape, Init init) {
 std::vector<Value> Graph::add(OpPtr op, std::vector<Value> in) {
   Types types;
   for (const Value value : in) types.push_back(type(value));
-  Node node{.op = std::move(op), .in = std::move(in), .out = {}, .label = {}};
+  Node node{.op = std::move(op), .in = std::move(in), .out = {}, .label = {}, .block = block_};
   const Types outputs = node.op->infer(types);
   const int index = static_cast<int>(nodes_.size());
   node.label = prefix_.empty()

@@ -70,6 +70,7 @@ class Graph {
     std::vector<Value> in;
     std::vector<Value> out;
     std::string label;  // "encoder.1/conv3d": the scope that it was added in, and the operation
+    int block = -1;     // the Block that it was added in
   };
 
   explicit Graph(Mode mode = Mode::train) : mode_(mode) {}
@@ -109,12 +110,26 @@ class Graph {
     std::size_t length_;
   };
 
+  // What is added within the lifetime of a Block may be computed again for the backward pass
+  // instead of being kept, where a plan's options say so. Blocks do not nest.
+  class Block {
+   public:
+    explicit Block(Graph& graph) : graph_(graph) { graph_.block_ = graph_.blocks_++; }
+    ~Block() { graph_.block_ = -1; }
+    Block(const Block&) = delete;
+    Block& operator=(const Block&) = delete;
+
+   private:
+    Graph& graph_;
+  };
+
  private:
   Value add_value(ValueInfo info);
   Value stored(Kind kind, const std::string& name, const Shape& shape, Init init, bool decays);
 
   Mode mode_;
   std::string prefix_;
+  int block_ = -1, blocks_ = 0;
   std::vector<ValueInfo> values_;
   std::vector<Node> nodes_;
   std::map<std::string, int> by_name_;

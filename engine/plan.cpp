@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <utility>
 
 namespace framefold {
@@ -128,11 +129,9 @@ class Planner {
       trained_[v] = graph().values()[v].kind == Graph::Kind::parameter;
     for (std::size_t n = 0; n < needed_.size(); ++n) {
       if (!needed_[n]) continue;
-      const Graph::Node& passed = graph().nodes()[n];
-      bool any = false;
-      for (std::size_t i = 0; i < passed.in.size(); ++i)
-        any = any || (needs_[n].differentiable.has(static_cast<int>(i)) && trained(passed.in[i]));
-      for (const Value out : passed.out) trained_[static_cast<std::size_t>(out.id)] = any;
+      const bool any = trains(static_cast<int>(n));
+      for (const Value out : graph().nodes()[n].out)
+        trained_[static_cast<std::size_t>(out.id)] = any;
     }
   }
   bool trained(Value value) const { return trained_[static_cast<std::size_t>(value.id)]; }
@@ -175,7 +174,7 @@ class Planner {
   }
   Slot& home(Value value) { return homes_[static_cast<std::size_t>(value.id)]; }
 
-  void forward(int n) {
+  void forward(int n, Phase phase = Phase::forward) {
     const Graph::Node& run = node(n);
     const Needs& need = needs_[static_cast<std::size_t>(n)];
     if (need.alias_of >= 0) {
@@ -183,7 +182,7 @@ class Planner {
       home(run.out[0]).type = type(run.out[0]);
       return;
     }
-    Step step{.kind = Step::Kind::forward, .phase = Phase::forward, .node = n, .label = run.label};
+    Step step{.kind = Step::Kind::forward, .phase = phase, .node = n, .label = run.label};
     for (const Value in : run.in) step.in.push_back(use(home(in)));
     for (const Value out : run.out) {
       home(out) = new_region(graph().info(out).name, type(out), now());
@@ -209,8 +208,54 @@ class Planner {
     seed.out.push_back(new_region("loss gradient", type(options().loss), now()));
     contributions(options().loss).push_back(seed.out[0]);
     plan_.steps_.push_back(seed);
-    for (int n = static_cast<int>(graph().nodes().size()); n-- > 0;)
-      if (needed_[static_cast<std::size_t>(n)]) backward(n);
+    int block = -1;
+    for (int n = static_cast<int>(graph().nodes().size()); n-- > 0;) {
+      if (!needed_[static_cast<std::size_t>(n)]) continue;
+      if (options().recompute && node(n).block != block) recompute(n);
+      block = node(n).block;
+      backward(n);
+    }
+  }
+
+  bool trains(int n) const {
+    const Graph::Node& passed = node(n);
+    bool any = false;
+    for (std::size_t i = 0; i < passed.in.size(); ++i)
+      any = any || (needs_[static_cast<std::size_t>(n)].differentiable.has(static_cast<int>(i)) &&
+                    trained(passed.in[i]));
+    return any;
+  }
+
+  // Of the block that ends at node `last`, what its backward steps read is computed again; what a
+  // caller reads, and blocks that change running statistics, are kept.
+  void recompute(int last) {
+    if (node(last).block < 0) return;
+    int first = last;
+    while (first > 0 && node(first - 1).block == node(last).block) --first;
+    std::set<int> wanted;  // values
+    std::vector<int> again;
+    const std::vector<Value> kept = readable();
+    for (int n = last; n >= first; --n) {
+      if (!needed_[static_cast<std::size_t>(n)]) continue;
+      const Graph::Node& passed = node(n);
+      const Needs& need = needs_[static_cast<std::size_t>(n)];
+      if (!need.updates.empty()) return;
+      bool runs = false;
+      if (trains(n)) {
+        for (std::size_t i = 0; i < passed.in.size(); ++i)
+          if (need.reads_inputs.has(static_cast<int>(i))) wanted.insert(passed.in[i].id);
+        for (std::size_t o = 0; o < passed.out.size(); ++o)
+          if (need.reads_outputs.has(static_cast<int>(o))) wanted.insert(passed.out[o].id);
+        runs = !need.saved.empty();
+      }
+      for (const Value out : passed.out) runs = runs || wanted.contains(out.id);
+      for (const Value out : passed.out)
+        runs = runs && std::find(kept.begin(), kept.end(), out) == kept.end();
+      if (!runs) continue;
+      again.push_back(n);
+      for (const Value in : passed.in) wanted.insert(in.id);
+    }
+    for (std::size_t i = again.size(); i-- > 0;) forward(again[i], Phase::backward);
   }
 
   std::vector<Slot>& contributions(Value value) {

@@ -15,6 +15,7 @@ struct PlanOptions {
   std::vector<Value> fetch;   // values that stay readable after a run; the loss always does
   Stream stream;              // device, threads, path
   bool in_place = true;       // let operations overwrite what dies
+  bool recompute = false;     // keep of a graph's blocks the inputs alone, compute them twice
   bool debug_memory = false;  // guard bytes behind every region, dead regions poisoned
 };
 
@@ -32,7 +33,7 @@ struct Slot {
 
 struct Step {
   enum class Kind : std::uint8_t {
-    forward,     // an operation's forward
+    forward,     // an operation's forward; in the backward phase, once more
     backward,    // an operation's backward
     seed,        // out[0] = the loss's own gradient
     zero,        // out[0] = 0

@@ -14,6 +14,7 @@ constexpr Conv3d same{.padding = {1, 1, 1}};
 
 Value block(Graph& g, const std::string& name, Value x) {
   const Graph::Scope scope(g, name);
+  const Graph::Block again(g);
   const Index channels = g.shape(x)[-1];
   Value y = layers::norm_silu(g, "norm1", x);
   y = layers::conv(g, "conv1", y, channels, cube, same);

@@ -40,6 +40,7 @@ Value block(Graph& g, const std::string& name, Value x, const Block& block) {
 Value blocks(Graph& g, const std::string& name, Value x, Index depth, Block each) {
   const double rate = each.drop_path;
   for (Index i = 0; i < depth; ++i) {
+    const Graph::Block again(g);
     each.drop_path = depth > 1 ? rate * static_cast<double>(i) / static_cast<double>(depth - 1) : 0;
     x = block(g, text(name, '.', i), x, each);
   }
