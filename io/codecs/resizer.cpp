@@ -19,20 +19,29 @@ FRAMEFOLD_SIMD void add_row(std::uint32_t* sums, const std::uint8_t* source, std
     for (Index x = 0; x < count; ++x) sums[x] = weight * source[x];
 }
 
-// sums[x] (=, or += where `more`) weights[x] * source[first[x]]
-FRAMEFOLD_SIMD void add_picked(std::uint32_t* sums, const std::uint32_t* source,
-                               const std::int32_t* first, const std::uint32_t* weights, Index count,
-                               bool more) {
-  if (more)
-    for (Index x = 0; x < count; ++x) sums[x] += weights[x] * source[first[x]];
-  else
-    for (Index x = 0; x < count; ++x) sums[x] = weights[x] * source[first[x]];
+FRAMEFOLD_SIMD void pair(std::uint64_t* pairs, const std::uint32_t* one, const std::uint32_t* other,
+                         Index count) {
+  for (Index x = 0; x < count; ++x) pairs[x] = one[x] | std::uint64_t{other[x]} << 32;
 }
 
-FRAMEFOLD_SIMD void to_64ths(std::int32_t* out, const std::uint32_t* sums, Index count) {
+std::int32_t to_64ths(std::uint32_t sum) {
   constexpr int shift = 2 * weight_bits - fraction_bits;
-  for (Index x = 0; x < count; ++x)
-    out[x] = static_cast<std::int32_t>((sums[x] + (1U << (shift - 1))) >> shift);
+  return static_cast<std::int32_t>((sum + (1U << (shift - 1))) >> shift);
+}
+
+// one[x] and other[x] = sum over k of weights[x, k] * both halves of pairs[first[x] + k]. Neither
+// half's sum passes 32 bits. Two lines at once in plain registers: gathers take longer.
+template <int known_taps>
+void pick(std::int32_t* one, std::int32_t* other, const std::uint64_t* pairs,
+          const std::int32_t* first, const std::uint32_t* weights, Index taps, Index count) {
+  if constexpr (known_taps > 0) taps = known_taps;
+  for (Index x = 0; x < count; ++x, weights += taps) {
+    const std::uint64_t* from = pairs + first[x];
+    std::uint64_t sum = 0;
+    for (Index k = 0; k < taps; ++k) sum += weights[k] * from[k];
+    one[x] = to_64ths(static_cast<std::uint32_t>(sum));
+    other[x] = to_64ths(static_cast<std::uint32_t>(sum >> 32));
+  }
 }
 
 FRAMEFOLD_INLINE std::uint8_t clamped(std::int32_t value) {
@@ -120,12 +129,13 @@ Resizer::Resizer(const AVFrame& frame, const Part& part, const FrameFormat& form
   for (std::size_t i = 0; i < 4; ++i)  // for 224 levels, in 65536ths
     colours_[2 + i] = static_cast<std::int32_t>(
         std::lround(matrix[i] * (full ? 224.0 / 255 : 1.0) / (1 << (16 - colour_bits))));
-  sums_.resize(static_cast<std::size_t>(std::max(columns_[0].end, columns_[1].end)));
-  picked_.resize(static_cast<std::size_t>(format.width));
+  const auto longest = static_cast<std::size_t>(std::max(columns_[0].end, columns_[1].end));
+  for (auto& sums : sums_) sums.resize(longest);
+  pairs_.resize(longest);
   const bool grey = pixels.nb_components == 1;
-  for (std::size_t i = 0; i < 3; ++i)
+  for (std::size_t i = 0; i < lines_.size(); ++i)
     lines_[i].assign(static_cast<std::size_t>(format.width),
-                     grey && i > 0 ? 128 << fraction_bits : 0);
+                     grey && i > 1 ? 128 << fraction_bits : 0);
 }
 
 bool Resizer::made_for(const AVFrame& frame, const Part& part, const FrameFormat& format) const {
@@ -155,12 +165,12 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
     }
     double whole = 0;
     std::uint32_t given = 0;
-    auto weight = result.weights.begin() + i;
+    auto weight = result.weights.begin() + i * most;
     for (const double part : parts) {  // rounded so that all of them make 4096
       whole += part * (1 << weight_bits);
       *weight = static_cast<std::uint32_t>(std::lround(whole)) - given;
       given += *weight;
-      if (&part != &parts.back()) weight += count;
+      if (&part != &parts.back()) ++weight;
     }
     result.first.push_back(static_cast<std::int32_t>(first));
     result.begin = std::min(result.begin, first);
@@ -169,39 +179,48 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
   return result;
 }
 
-// Line y of the picture from one plane, in 64ths.
-void Resizer::line(const AVFrame& frame, int plane, Index y, std::int32_t* out) {
+// What the picture's line y covers of the plane, over rows.
+void Resizer::sum_rows(const AVFrame& frame, int plane, Index y,
+                       std::vector<std::uint32_t>& sums) const {
   const Axis& rows = rows_[plane > 0 ? 1 : 0];
   const Axis& columns = columns_[plane > 0 ? 1 : 0];
   const auto row = static_cast<std::size_t>(y);
   bool more = false;
   for (Index k = 0; k < rows.taps; ++k) {
     const std::uint32_t weight =
-        rows.weights[static_cast<std::size_t>(k) * rows.first.size() + row];
+        rows.weights[row * static_cast<std::size_t>(rows.taps) + static_cast<std::size_t>(k)];
     if (weight == 0) continue;
     const std::uint8_t* source =
         frame.data[plane] + (rows.first[row] + k) * frame.linesize[plane] + columns.begin;
-    add_row(sums_.data() + columns.begin, source, weight, columns.end - columns.begin, more);
+    add_row(sums.data() + columns.begin, source, weight, columns.end - columns.begin, more);
     more = true;
   }
-  const auto count = static_cast<Index>(columns.first.size());
-  for (Index k = 0; k < columns.taps; ++k)
-    add_picked(picked_.data(), sums_.data() + k, columns.first.data(),
-               columns.weights.data() + k * count, count, k > 0);
-  to_64ths(out, picked_.data(), count);
+}
+
+void Resizer::two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
+                        std::int32_t* one, std::int32_t* other) {
+  const Axis& columns = columns_[planes[0] > 0 ? 1 : 0];
+  for (std::size_t i = 0; i < 2; ++i) sum_rows(frame, planes[i], y[i], sums_[i]);
+  pair(pairs_.data() + columns.begin, sums_[0].data() + columns.begin,
+       sums_[1].data() + columns.begin, columns.end - columns.begin);
+  const auto run = columns.taps == 2 ? pick<2> : columns.taps == 3 ? pick<3> : pick<0>;
+  run(one, other, pairs_.data(), columns.first.data(), columns.weights.data(), columns.taps,
+      static_cast<Index>(columns.first.size()));
 }
 
 void Resizer::run(const AVFrame& frame, std::uint8_t* pixels) {
   const bool rgb = format_.channels == 3;
-  const int planes = rgb ? describe(frame)->nb_components : 1;
+  const bool coloured = rgb && describe(frame)->nb_components > 1;
+  const auto line = [&](std::size_t i) { return lines_[i].data(); };
   for (Index y = 0; y < format_.height; ++y, pixels += format_.width * format_.channels) {
-    for (int plane = 0; plane < planes; ++plane)
-      line(frame, plane, y, lines_[static_cast<std::size_t>(plane)].data());
+    const std::size_t luma = y % 2;
+    if (luma == 0)
+      two_lines(frame, {0, 0}, {y, std::min(y + 1, format_.height - 1)}, line(0), line(1));
+    if (coloured) two_lines(frame, {1, 2}, {y, y}, line(2), line(3));
     if (rgb)
-      to_rgb(pixels, lines_[0].data(), lines_[1].data(), lines_[2].data(), colours_.data(),
-             format_.width);
+      to_rgb(pixels, line(luma), line(2), line(3), colours_.data(), format_.width);
     else
-      to_grey(pixels, lines_[0].data(), colours_.data(), format_.width);
+      to_grey(pixels, line(luma), colours_.data(), format_.width);
   }
 }
 

@@ -30,23 +30,26 @@ class Resizer {
 
  private:
   // For each pixel of a line: `taps` weights, which sum up to 4096, from source `first` on. They
-  // lie tap by tap.
+  // lie pixel by pixel.
   struct Axis {
     Index taps = 0, begin = 0, end = 0;  // of the sources that are read
     std::vector<std::int32_t> first;
     std::vector<std::uint32_t> weights;
   };
   static Axis axis(double begin, double step, Index count, Index length);
-  void line(const AVFrame& frame, int plane, Index y, std::int32_t* out);
+  void sum_rows(const AVFrame& frame, int plane, Index y, std::vector<std::uint32_t>& sums) const;
+  // Lines `y` of two planes, or of one: lines y and y + 1, in 64ths.
+  void two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
+                 std::int32_t* one, std::int32_t* other);
 
   Part part_;
   FrameFormat format_;
   std::array<Index, 6> frame_;             // of what frames it was made for
   std::array<Axis, 2> rows_, columns_;     // of luma and chroma
   std::array<std::int32_t, 6> colours_{};  // offset and factor of luma, then crv, cbu, cgu, cgv
-  std::vector<std::uint32_t> picked_;      // of one line
-  std::vector<std::uint32_t> sums_;        // of one line, over rows
-  std::array<std::vector<std::int32_t>, 3> lines_;  // in 64ths
+  std::array<std::vector<std::uint32_t>, 2> sums_;  // of two lines, over rows
+  std::vector<std::uint64_t> pairs_;                // both, the second in the upper half
+  std::array<std::vector<std::int32_t>, 4> lines_;  // in 64ths: luma twice, chroma
 };
 
 }  // namespace framefold
