@@ -3,7 +3,7 @@
 Usage: compare.py --bench build/cpu/bin/framefold-bench --torch PYTHON [--rounds 3] [--seconds 0.5]
                   [--out FILE.json] [ROW-PREFIX...]
 
-Both sides compute from the same operands; results that differ end the comparison. A figure is the
+Both sides compute from the same operands; a row whose results differ gets no time. A figure is the
 median over rounds of each round's median. Peak memory is the resident set of a process that does
 nothing but that row. Ratios above 1 favour Framefold.
 """
@@ -36,32 +36,45 @@ def run(command):
         return out.read(), usage.ru_maxrss * 1024
 
 
-def ours(bench, row, seconds):
-    text, peak = run([bench, "--json", f"--filter=^{re.escape(row)}/iterations", f"--seconds={seconds}"])
+def ours(bench, names, seconds):
+    """Figures by row. The regular expression escapes only what Google Benchmark's dialect knows."""
+    pattern = "|".join(re.sub(r"([.+*?()|])", r"\\\1", name) for name in names)
+    text, peak = run([bench, "--json", f"--filter=^({pattern})/iterations", f"--seconds={seconds}"])
     report = json.loads(text)
-    if not report["benchmarks"]:
-        sys.exit(f"compare: framefold-bench has no row {row}")
-    figures = report["benchmarks"][0]
-    if figures.get("error_occurred"):
-        sys.exit(f"compare: {row}: {figures['error_message']}")
-    return {"seconds": figures["real_time"] * 1e-6, "peak": peak, "spread": figures["spread"],
-            "of_roof": figures.get("of_roof"), "flops": figures.get("flop/s"), "bytes": figures.get("bytes/s"),
-            "checksum": figures.get("checksum"), "context": report["context"]}
+    figures = {}
+    for row in report["benchmarks"]:
+        if row.get("error_occurred"):
+            sys.exit(f"compare: {row['name']}: {row['error_message']}")
+        figures[row["name"]] = {
+            "seconds": row["real_time"] * 1e-6, "peak": peak, "of_roof": row.get("of_roof"),
+            "flops": row.get("flop/s"), "bytes": row.get("bytes/s"),
+            "checksum": row.get("checksum"), "context": report["context"]}
+    for name in names:
+        if name not in figures:
+            sys.exit(f"compare: framefold-bench has no row {name}")
+    return figures
 
 
-def theirs(python, row, seconds):
-    text, peak = run([python, str(HERE / "torch_rows.py"), row, str(seconds)])
-    return {**json.loads(text), "peak": peak}
+def theirs(python, names, seconds):
+    text, peak = run([python, str(HERE / "torch_rows.py"), *names, f"--seconds={seconds}"])
+    return {row["row"]: {**row, "peak": peak} for row in map(json.loads, text.splitlines())}
 
 
-def agree(row, own, other):
-    """Both sides must have computed the same from the same operands, where they can."""
+def agree(own, other):
+    """Whether both sides computed the same from the same operands; None where they can't be held
+    against one another."""
     if own["checksum"] is None or other["checksum"] is None:
-        return False
-    if abs(own["checksum"] - other["checksum"]) > 1e-4 * other["scale"]:
-        sys.exit(f"compare: {row}: Framefold computed a checksum of {own['checksum']}, PyTorch "
-                 f"{other['checksum']}, of magnitudes that sum to {other['scale']}")
-    return True
+        return None
+    return abs(own["checksum"] - other["checksum"]) <= 1e-4 * other["scale"]
+
+
+def groups(names):
+    """Rows that share a process on either side: those of one operation; each whole step alone, for
+    its memory."""
+    grouped = {}
+    for name in names:
+        grouped.setdefault(name if name.startswith("step/") else name.split("/")[0], []).append(name)
+    return grouped.values()
 
 
 def rows(python):
@@ -110,27 +123,38 @@ def main():
               "cores": os.cpu_count(), "rounds": arguments.rounds, "rows": {},
               "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,
                                        capture_output=True, text=True).stdout.strip() or "unknown"}
-    for row in wanted:
+    different = []
+    for names in groups(wanted):
         own, other = [], []
         for _ in range(arguments.rounds):
-            own.append(ours(arguments.bench, row, arguments.seconds))
-            other.append(theirs(arguments.torch, row, arguments.seconds))
-        checked = agree(row, own[0], other[0])
-        result["context"], result["torch"] = own[0]["context"], other[0]["version"]
-        fastest = min(own, key=lambda one: one["seconds"])
-        result["rows"][row] = {
-            "ours": statistics.median(one["seconds"] for one in own),
-            "theirs": statistics.median(one["seconds"] for one in other),
-            "our_seconds": [one["seconds"] for one in own],
-            "their_seconds": [one["seconds"] for one in other],
-            "of_roof": fastest["of_roof"], "flops": fastest["flops"], "bytes": fastest["bytes"], "checked": checked,
-            "our_peak": max(one["peak"] for one in own),
-            "their_peak": max(one["peak"] for one in other)}
-        print(table({**result, "rows": {row: result["rows"][row]}}).splitlines()[-1], flush=True)
+            own.append(ours(arguments.bench, names, arguments.seconds))
+            other.append(theirs(arguments.torch, names, arguments.seconds))
+        for name in names:
+            mine, its = [one[name] for one in own], [one[name] for one in other]
+            checked = agree(mine[0], its[0])
+            if checked is False:
+                different.append(f"{name}: a checksum of {mine[0]['checksum']}, PyTorch's is "
+                                 f"{its[0]['checksum']}, the magnitudes' {its[0]['scale']}")
+                continue
+            result["context"], result["torch"] = mine[0]["context"], its[0]["version"]
+            fastest = min(mine, key=lambda one: one["seconds"])
+            result["rows"][name] = {
+                "ours": statistics.median(one["seconds"] for one in mine),
+                "theirs": statistics.median(one["seconds"] for one in its),
+                "our_seconds": [one["seconds"] for one in mine],
+                "their_seconds": [one["seconds"] for one in its],
+                "of_roof": fastest["of_roof"], "flops": fastest["flops"],
+                "bytes": fastest["bytes"], "checked": bool(checked),
+                "our_peak": max(one["peak"] for one in mine),
+                "their_peak": max(one["peak"] for one in its)}
+            print(table({**result, "rows": {name: result["rows"][name]}}).splitlines()[-1],
+                  flush=True)
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
         arguments.out.with_suffix(".md").write_text(table(result))
     print("\n" + table(result))
+    if different:
+        sys.exit("compare: without a time, since the results differ:\n" + "\n".join(different))
 
 
 if __name__ == "__main__":

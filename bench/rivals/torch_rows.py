@@ -1,7 +1,8 @@
-"""One row of the comparison in PyTorch, in a process of its own: what framefold-bench's row of the
-same name does, on the same operands.
+"""Rows of the comparison in PyTorch: what framefold-bench's row of the same name does, on the same
+operands.
 
-Usage: torch_rows.py ROW | --list     prints {"row", "seconds", "checksum", "scale", "version"}
+Usage: torch_rows.py ROW... [--seconds=1] | --list
+Prints {"row", "seconds", "checksum", "scale", "version"} for each, a line apiece.
 
 Operands and checksums are bench/op_rows.h's. Where PyTorch has several ways (memory layouts, number
 of threads) the best one counts.
@@ -571,10 +572,18 @@ def main():
     if sys.argv[1:] == ["--list"]:
         print(json.dumps(list(ROWS)))
         return
-    name, budget = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
-    seconds, total, scale = ROWS[name](budget)
-    print(json.dumps({"row": name, "seconds": seconds, "checksum": total, "scale": scale,
-                      "version": torch.__version__}))
+    budget = 1.0
+    for argument in sys.argv[1:]:
+        if argument.startswith("--seconds="):
+            budget = float(argument.split("=")[1])
+    threads = torch.get_num_threads()
+    for name in sys.argv[1:]:
+        if name.startswith("--"):
+            continue
+        torch.set_num_threads(threads)
+        seconds, total, scale = ROWS[name](budget)
+        print(json.dumps({"row": name, "seconds": seconds, "checksum": total, "scale": scale,
+                          "version": torch.__version__}), flush=True)
 
 
 if __name__ == "__main__":
