@@ -25,6 +25,9 @@ void add_ops(CLI::App& app);
 void add_keys(CLI::App& app);
 void add_data(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_attention(CLI::App& app);
+void add_features(CLI::App& app);
+void add_probe(CLI::App& app);
 
 void add_data_verify(CLI::App& data);  // data's own
 

@@ -16,7 +16,7 @@
 
 #include "io/augment.h"
 #include "io/mix.h"
-#include "models/model.h"
+#include "models/classifier.h"
 
 namespace framefold {
 
@@ -43,6 +43,7 @@ struct DataConfig {
   Index clips = 10000;
   Index digits = 2;
   double speed = 3.6;
+  bool directions = false;
   double held_out = 0.1;
   std::string on_bad = "fail";
   Index bad_budget = 0;
@@ -50,6 +51,7 @@ struct DataConfig {
   std::string hardware = "off";
   Index cache_mib = 1024;
   Index seed = 0;
+  Index repeats = 1;
   Index workers = 1;
   Index prefetch = 2;
 };
@@ -58,6 +60,15 @@ struct AugmentConfig {
   std::string crop = "none";
   Augmentation values;  // its crop apart
   Mixing mixing;
+};
+
+struct TaskConfig {
+  std::string kind = "reconstruct";
+  std::string from;
+  ClassifierOptions classifier;
+  double smoothing = 0;
+
+  bool classifies() const { return kind == "classify"; }
 };
 
 struct TrainConfig {
@@ -70,6 +81,7 @@ struct TrainConfig {
   bool recompute = false;
   std::string optimizer = "adam";
   double learning_rate = 1e-3;
+  double layer_decay = 1;
   double momentum = 0;
   bool nesterov = false;
   double smoothing = 0.99;
@@ -99,6 +111,7 @@ struct Config {
   DataConfig data;
   AugmentConfig augment;
   ModelOptions model;
+  TaskConfig task;
   TrainConfig train;
 };
 

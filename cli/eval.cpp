@@ -1,5 +1,7 @@
 // framefold eval runs/NAME
 #include "cli/command.h"
+#include "cli/eval_classifier.h"
+#include "cli/masked.h"
 #include "cli/pca.h"
 #include "cli/print.h"
 #include "cli/trained.h"
@@ -9,6 +11,7 @@ namespace {
 
 struct Arguments {
   TrainedArguments trained;
+  std::string confusion;
   bool pca = false, json = false;
 };
 
@@ -16,6 +19,8 @@ Json to_json(const Quality& quality) { return {{"mse", quality.mse}, {"psnr", qu
 
 void run(const Arguments& arguments) {
   Trained trained(arguments.trained);
+  if (trained.config.task.classifies())
+    return eval_classifier(trained, arguments.confusion, arguments.json);
   const Dataset& clips = *trained.clips;
   Evaluator evaluator(trained.config, trained.clips, 0, *trained.parameters);
   const HeldOut found = evaluator.run();
@@ -41,6 +46,11 @@ void run(const Arguments& arguments) {
   row("mean frame of the training data", "baseline_mean_frame", base.mean_frame);
   if (base.own_mean_frame.clips > 0)
     row("each clip's own mean frame", "baseline_own_mean_frame", base.own_mean_frame);
+  if (const auto masked = masked_quality(trained.config, clips, *trained.parameters)) {
+    row("hidden pixels alone", "masked", masked->model);
+    row("mean colour of the nearest visible tubelets", "baseline_visible_neighbours",
+        masked->neighbours);
+  }
   if (arguments.json) return print(json);
   print(text(clips.description(), "\n", found.quality.clips, " clips, step ", trained.step, ", ",
              trained.config.model.loss, " loss ", with_digits(found.loss, 5), "\n\n",
@@ -51,14 +61,19 @@ void run(const Arguments& arguments) {
 
 void add_eval(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      subcommand(app, "eval", "Measure a trained run on held-out clips, beside its baselines",
-                 "  framefold eval runs/digits-dense --pca     beside the best linear autoencoder\n"
-                 "  framefold eval runs/clips --data DIR       on other videos, all of them\n",
-                 arguments->json);
+  CLI::App* command = subcommand(
+      app, "eval", "Measure a trained run on held-out clips, beside its baselines",
+      "  framefold eval runs/digits-dense --pca     beside the best linear autoencoder\n"
+      "  framefold eval runs/clips --data DIR       on other videos, all of them\n"
+      "  framefold eval runs/probe --json           a classifier: top-1, top-5, by class\n",
+      arguments->json);
   arguments->trained.add_to(*command);
   command->add_flag("--pca", arguments->pca,
                     "Also fit a principal component analysis with a code of the same width");
+  command
+      ->add_option("--confusion", arguments->confusion,
+                   "A classifier's confusion matrix; without it confusion.png in the run's folder")
+      ->type_name("FILE.png");
   command->callback([arguments] { run(*arguments); });
 }
 

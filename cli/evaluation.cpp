@@ -87,6 +87,10 @@ Evaluator::Evaluator(const Config& config, std::shared_ptr<const Dataset> datase
       parameters_(parameters),
       clips_(clips_of(*dataset_, clips)),
       clip_size_(numbers_of(*dataset_)) {
+  if (config.task.classifies())
+    fail(ErrorCode::config,
+         "a classifier (task.kind) reconstructs nothing; take a run of task.kind "
+         "\"reconstruct\", or `framefold eval`");
   if (clips_ == 0) fail(ErrorCode::argument, "evaluation: there are no clips");
   for (const Index batch : evaluation_batches(config.train.batch, clips_))
     plans_.push_back(compile_evaluation(config, batch));
@@ -107,8 +111,9 @@ HeldOut Evaluator::run(const std::function<void(const Sample&)>& each) {
 
 void Evaluator::run(const Compiled& compiled, Index first, Index last, HeldOut& total,
                     const std::function<void(const Sample&)>& each) {
-  const auto& [model, plan, batch] = compiled;
-  Executor executor(plan, parameters_);
+  const Autoencoder& model = compiled.model;
+  const Index batch = compiled.batch;
+  Executor executor(compiled.plan, parameters_);
   auto* input = executor.input("clip").as<std::uint8_t>();
   for (Index at = first; at < last; at += batch) {
     for (Index row = 0; row < batch; ++row)

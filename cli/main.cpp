@@ -60,8 +60,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(overview);
   app.get_formatter()->column_width(26);
-  for (const auto add : {add_train, add_eval, add_reconstruct, add_plan, add_bench, add_info,
-                         add_data, add_convert, add_models, add_ops, add_keys})
+  for (const auto add :
+       {add_train, add_eval, add_reconstruct, add_features, add_attention, add_probe, add_plan,
+        add_bench, add_info, add_data, add_convert, add_models, add_ops, add_keys})
     add(app);
   bool json = false;
   for (int i = 1; i < argc; ++i) json |= std::string_view(argv[i]) == "--json";

@@ -29,6 +29,8 @@ enum class Column : std::uint8_t {
   held_out_loss,
   held_out_mse,
   held_out_psnr,
+  held_out_top1,
+  held_out_top5,
   held_out_bad,
 };
 inline constexpr std::array metric_columns = {
@@ -43,6 +45,8 @@ inline constexpr std::array metric_columns = {
     MetricColumn{"held_out_loss", "held_out/loss"},
     MetricColumn{"held_out_mse", "held_out/mse"},
     MetricColumn{"held_out_psnr", "held_out/psnr"},
+    MetricColumn{"held_out_top1", "held_out/top1"},
+    MetricColumn{"held_out_top5", "held_out/top5"},
     MetricColumn{"held_out_bad", "data/held_out_bad"},
 };
 

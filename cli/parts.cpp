@@ -1,5 +1,6 @@
 #include "cli/parts.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <thread>
 
@@ -94,6 +95,7 @@ Split open_plain(const DataConfig& data) {
                                          .width = data.width,
                                          .digits = data.digits,
                                          .speed = data.speed,
+                                         .directions = data.directions,
                                          .clips = data.clips,
                                          .held_out = data.held_out,
                                          .seed = seed});
@@ -117,10 +119,11 @@ Augmentation augmentation_of(const AugmentConfig& augment) {
   return values;
 }
 
-void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips) {
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips, float* labels,
+               Index classes) {
   if (mixing.mixup <= 0 && mixing.cutmix <= 0) return;
   const Random random{seed, stream_of(mixing_stream, static_cast<std::uint64_t>(step))};
-  mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, nullptr, 0);
+  mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, labels, classes);
 }
 
 namespace {
@@ -146,9 +149,9 @@ Split open_parts(const Config& config) {
 }  // namespace
 
 // Training counts what it meets by itself; nobody else does for the held-out part.
-Split open_data(const Config& config) {
+Split open_data(const Config& config, bool replacing) {
   Split parts = open_parts(config);
-  if (config.data.on_bad == "skip" && parts.held_out)
+  if (config.data.on_bad == "skip" && replacing && parts.held_out)
     parts.held_out = std::make_shared<const Replacing>(parts.held_out);
   return parts;
 }
@@ -158,7 +161,8 @@ LoaderOptions loader_options(const Config& config) {
           .workers = static_cast<int>(config.data.workers),
           .prefetch = config.data.prefetch,
           .seed = static_cast<std::uint64_t>(config.train.seed),
-          .bad = {config.data.on_bad == "skip", config.data.bad_budget}};
+          .bad = {config.data.on_bad == "skip", config.data.bad_budget},
+          .repeats = config.data.repeats};
 }
 
 Stream stream_of(const TrainConfig& train) {
@@ -181,7 +185,8 @@ OptimizerOptions optimizer_options(const TrainConfig& train) {
                            .epsilon = train.epsilon,
                            .weight_decay = train.weight_decay,
                            .clip = train.clip,
-                           .average = train.average};
+                           .average = train.average,
+                           .layer_decay = train.layer_decay};
   options.check();
   return options;
 }
@@ -205,9 +210,26 @@ ModelOptions model_options(const Config& config) {
   return options;
 }
 
+namespace {
+
+Compiled build(Graph& graph, const Config& config, Index batch) {
+  Compiled compiled{.batch = batch};
+  if (config.task.classifies()) {
+    const Classifier made =
+        build_classifier(graph, model_options(config), config.task.classifier, batch);
+    compiled.model = {.clip = made.clip, .code = made.features, .loss = made.loss};
+    compiled.probabilities = made.probabilities;
+  } else {
+    compiled.model = build_model(graph, model_options(config), batch);
+  }
+  return compiled;
+}
+
+}  // namespace
+
 Compiled compile_training(const Config& config, Index batch) {
   Graph graph(Mode::train);
-  Compiled compiled{build_model(graph, model_options(config), batch), nullptr, batch};
+  Compiled compiled = build(graph, config, batch);
   compiled.plan = std::make_shared<Plan>(compile(graph, {.loss = compiled.model.loss,
                                                          .stream = stream_of(config.train),
                                                          .recompute = config.train.recompute}));
@@ -216,12 +238,47 @@ Compiled compile_training(const Config& config, Index batch) {
 
 Compiled compile_evaluation(const Config& config, Index batch) {
   Graph graph(Mode::evaluate);
-  Compiled compiled{build_model(graph, model_options(config), batch), nullptr, batch};
+  Compiled compiled = build(graph, config, batch);
   const Autoencoder& model = compiled.model;
+  std::vector<Value> fetch{model.clip, model.code, model.loss};
+  fetch.push_back(config.task.classifies() ? compiled.probabilities : model.reconstruction);
   compiled.plan = std::make_shared<Plan>(
-      compile(graph, {.fetch = {model.clip, model.code, model.reconstruction, model.loss},
-                      .stream = stream_of(config.train)}));
+      compile(graph, {.fetch = std::move(fetch), .stream = stream_of(config.train)}));
   return compiled;
+}
+
+std::vector<std::string> classes_of(const Config& config, const Split& data) {
+  std::vector<std::string> classes;
+  if (data.train) classes = data.train->classes();
+  if (data.held_out) {
+    const std::vector<std::string> held_out = data.held_out->classes();
+    if (!data.train || classes.empty()) classes = held_out;
+    for (std::size_t i = 0; i < held_out.size(); ++i)
+      if (i >= classes.size() || held_out[i] != classes[i])
+        fail(ErrorCode::config, "held-out class ", i, " is \"", held_out[i],
+             "\", of training it is ", i < classes.size() ? "\"" + classes[i] + '"' : "none",
+             "; both lists must count the same classes in the same order");
+  }
+  if (classes.empty())
+    fail(ErrorCode::config, "task.kind is classify, but data.kind ", config.data.kind,
+         " has no classes here; take a list with labels (data.kind=list), shards packed of one, or "
+         "moving digits with data.directions=true");
+  const Index wanted = config.task.classifier.classes;
+  if (wanted > 0 && wanted != static_cast<Index>(classes.size()))
+    fail(ErrorCode::config, "task.classes is ", wanted, ", the data has ", classes.size(),
+         " classes; set it to 0 to take the data's");
+  return classes;
+}
+
+void write_label(const Dataset& dataset, Index sample, double smoothing, std::span<float> label) {
+  const Index own = dataset.label(sample);
+  if (own < 0 || own >= static_cast<Index>(label.size()))
+    fail(ErrorCode::config, dataset.name(sample),
+         own < 0 ? " has no class" : text(" has class ", own), ", expected one from 0 to ",
+         label.size() - 1, "; label it, or leave it out");
+  const double spread = smoothing / static_cast<double>(label.size());
+  std::ranges::fill(label, static_cast<float>(spread));
+  label[static_cast<std::size_t>(own)] = static_cast<float>(1 - smoothing + spread);
 }
 
 std::vector<Index> evaluation_batches(Index batch, Index clips) {

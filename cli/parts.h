@@ -15,10 +15,13 @@
 
 namespace framefold {
 
-Split open_data(const Config& config);  // training clips augmented
+// Training clips are augmented. Damaged held-out ones are replaced by others where data.on_bad says
+// so; without `replacing`, for what is known of each single clip, they stay.
+Split open_data(const Config& config, bool replacing = true);
 Augmentation augmentation_of(const AugmentConfig& augment);
-// Mixes the clips of the batch of a step, where that is wanted.
-void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips);
+// Mixes the clips of the batch of a step, and their labels [B, classes], where that is wanted.
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips,
+               float* labels = nullptr, Index classes = 0);
 LoaderOptions loader_options(const Config& config);  // of training
 
 Stream stream_of(const TrainConfig& train);
@@ -26,14 +29,22 @@ ModelOptions model_options(const Config& config);  // with the data's clips
 OptimizerOptions optimizer_options(const TrainConfig& train);
 Schedule schedule_of(const TrainConfig& train, Index steps);
 
-// The model for one batch size, in a graph and its plan.
+// The model for one batch size, in a graph and its plan. Of a classifier `model` has the clip, its
+// features as the code, and the loss.
 struct Compiled {
   Autoencoder model;
+  Value probabilities;  // classify: [B, classes]
   std::shared_ptr<const Plan> plan;
   Index batch = 0;
 };
 Compiled compile_training(const Config& config, Index batch);
-Compiled compile_evaluation(const Config& config, Index batch);  // fetches code, reconstruction
+Compiled compile_evaluation(const Config& config, Index batch);  // fetches all of them
+
+// The names of the classes of both parts; Error(config) where there are none, where they differ, or
+// where they are not as many as task.classes, if that is set.
+std::vector<std::string> classes_of(const Config& config, const Split& data);
+// Writes a sample's class as a distribution; Error(config) where it has none.
+void write_label(const Dataset& dataset, Index sample, double smoothing, std::span<float> label);
 
 // The batch sizes of the plans that evaluate `clips` clips, 0 for any number: the batch, and the
 // rest where it does not divide them.
@@ -42,14 +53,21 @@ std::vector<Index> evaluation_batches(Index batch, Index clips);
 // A loader as the training loop sees it.
 class LoaderSource final : public BatchSource {
  public:
-  LoaderSource(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options,
-               const Mixing& mixing = {})
-      : loader_(std::move(dataset), options), seed_(options.seed), mixing_(mixing) {}
+  // With smoothed labels where the last input takes them: where `classes` is above 0.
+  LoaderSource(const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options,
+               const Mixing& mixing = {}, Index classes = 0, double smoothing = 0)
+      : dataset_(dataset),
+        loader_(dataset, options),
+        seed_(options.seed),
+        mixing_(mixing),
+        classes_(classes),
+        smoothing_(smoothing) {}
 
   void seek(Index batch) override { loader_.seek(batch); }
   Batch next(std::span<const Tensor> inputs) override {
     batch_ = loader_.next(inputs.front());
-    mix_batch(mixing_, seed_, batch_.step, inputs.front());
+    float* labels = classes_ > 0 ? label(inputs.back()) : nullptr;
+    mix_batch(mixing_, seed_, batch_.step, inputs.front(), labels, classes_);
     return {.epoch = batch_.epoch, .samples = batch_.count};
   }
   std::vector<std::string> names() const override { return loader_.names(batch_); }
@@ -57,9 +75,20 @@ class LoaderSource final : public BatchSource {
   const Loader& loader() const { return loader_; }
 
  private:
+  float* label(Tensor labels) const {
+    auto* rows = labels.as<float>();
+    for (std::size_t i = 0; i < batch_.samples.size(); ++i)
+      write_label(*dataset_, batch_.samples[i], smoothing_,
+                  {rows + static_cast<Index>(i) * classes_, static_cast<std::size_t>(classes_)});
+    return rows;
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
   Loader loader_;
   std::uint64_t seed_;
   Mixing mixing_;
+  Index classes_;
+  double smoothing_;
   framefold::Batch batch_;
 };
 

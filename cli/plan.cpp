@@ -14,6 +14,8 @@ struct Arguments {
 
 void run(const Arguments& arguments) {
   Config config = arguments.config.resolve();
+  if (config.task.classifies() && config.task.classifier.classes == 0)
+    config.task.classifier.classes = std::ssize(classes_of(config, open_data(config)));
   Json json;
   std::string heading;
   if (!arguments.memory.empty()) {

@@ -26,7 +26,10 @@ Series level(const Series& like, double value, std::string name) {
 
 std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>& rows) {
   std::vector<Chart> charts;
-  Chart loss{.title = "Loss (" + run.config.model.loss + ")", .x_label = "step", .log_y = true};
+  const bool classifies = run.config.task.classifies();
+  Chart loss{.title = "Loss (" + (classifies ? "cross-entropy" : run.config.model.loss) + ")",
+             .x_label = "step",
+             .log_y = true};
   loss.series.push_back(series_of(rows, Column::loss, "training"));
   const Series held_out = series_of(rows, Column::held_out_loss, "held out");
   if (!held_out.x.empty()) loss.series.push_back(held_out);
@@ -38,6 +41,15 @@ std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>
     chart.series.push_back(psnr);
     if (run.baselines)
       chart.series.push_back(level(psnr, run.baselines->mean_frame.psnr, "mean frame"));
+    charts.push_back(chart);
+  }
+  Series top1 = series_of(rows, Column::held_out_top1, "top-1, held out");
+  top1.colour = 1;
+  if (!top1.x.empty()) {
+    Chart chart{.title = "Share of videos named rightly", .x_label = "step", .y_label = "share"};
+    chart.series.push_back(top1);
+    if (run.classified)
+      chart.series.push_back(level(top1, run.classified->largest_class(), "largest class"));
     charts.push_back(chart);
   }
   if (run.config.train.schedule != "constant" || run.config.train.warmup > 0)
@@ -69,11 +81,32 @@ std::vector<Headline> headlines_of(const RunSummary& run) {
     numbers.push_back({"Held-out loss", with_digits(run.held_out->loss, 4), run.config.model.loss,
                        text("MSE ", with_digits(run.held_out->quality.mse, 5))});
   }
+  if (const auto& found = run.classified) {
+    numbers.push_back({"Held-out top-1", with_digits(100 * found->top1(), 1), "%",
+                       text(found->videos, " videos never trained on, ", found->clips, " views")});
+    numbers.push_back({"Held-out top-5", with_digits(100 * found->top5(), 1), "%", ""});
+    numbers.push_back({"Largest class", with_digits(100 * found->largest_class(), 1), "%",
+                       "what naming it always would reach"});
+  }
   if (run.clips_per_second > 0)
     numbers.push_back(
         {"Speed", with_digits(run.clips_per_second, run.clips_per_second < 10 ? 1 : 0), "clips/s",
          text("first step ", with_digits(run.first_step_ms, 0), " ms after start")});
   return numbers;
+}
+
+void add_classes(Report& report, const Classification& found) {
+  report.section("Held-out classes",
+                 "Rows are the classes, columns what was said, in shares of the row: dark is none, "
+                 "pale yellow all.");
+  report.picture("image/png", encode_png(confusion_picture(found)), "Confusion matrix");
+  ReportTable table{{"class", "videos", "top-1", "mostly taken for"}, {}};
+  for (const ClassRow& row : class_rows(found))
+    table.rows.push_back({row.name, text(row.videos),
+                          with_percent(static_cast<double>(row.right) /
+                                       static_cast<double>(std::max<Index>(1, row.videos))),
+                          row.mostly});
+  report.tables({table});
 }
 
 void add_timing(Report& report, const RunSummary& run) {
@@ -138,6 +171,7 @@ Json to_json(const RunSummary& run) {
                         {"loss", run.held_out->loss},
                         {"mse", run.held_out->quality.mse},
                         {"psnr", run.held_out->quality.psnr}};
+  if (run.classified) json["held_out"] = to_json(*run.classified);
   if (run.baselines) {
     json["baseline_mean_frame"] = {{"mse", run.baselines->mean_frame.mse},
                                    {"psnr", run.baselines->mean_frame.psnr}};
@@ -150,9 +184,10 @@ Json to_json(const RunSummary& run) {
 
 std::string report_html(const RunSummary& run, const std::vector<MetricRow>& rows) {
   const DataConfig& data = run.config.data;
-  Report report(run.name, text(run.config.model.name, " autoencoder, ", run.plan.parameters,
-                               " parameters · ", run.data, " · step ", run.step, " of ", run.steps,
-                               " in ", with_time(run.seconds)));
+  Report report(run.name, text(run.config.model.name,
+                               run.config.task.classifies() ? " classifier, " : " autoencoder, ",
+                               run.plan.parameters, " parameters · ", run.data, " · step ",
+                               run.step, " of ", run.steps, " in ", with_time(run.seconds)));
   report.headlines(headlines_of(run));
   if (!run.strip_png.empty()) {
     report.section("Held-out clips",
@@ -164,6 +199,7 @@ std::string report_html(const RunSummary& run, const std::vector<MetricRow>& row
     report.picture("image/png", run.strip_png,
                    data.frames > 1 ? "Frames from first to last" : "The first held-out pictures");
   }
+  if (run.classified) add_classes(report, *run.classified);
   report.section("Learning");
   report.charts(charts_of(run, rows));
   add_timing(report, run);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/classification.h"
 #include "cli/command.h"
 #include "cli/evaluation.h"
 #include "cli/metrics.h"
@@ -34,6 +35,7 @@ struct RunSummary {
   double first_step_ms = 0;
   std::optional<HeldOut> held_out;
   std::optional<Baselines> baselines;
+  std::optional<Classification> classified;
   std::string strip_png, animation_webp;  // of the last evaluation; empty: none
   std::string config_toml, environment;
 };

@@ -1,6 +1,9 @@
 #include "cli/trained.h"
 
+#include <sstream>
+
 #include "engine/checkpoint.h"
+#include "io/file.h"
 #include "io/safetensors.h"
 
 namespace framefold {
@@ -20,6 +23,27 @@ fs::path checkpoint_of(const RunDirectory& run, const std::string& wanted) {
   if (const auto newest = checkpoints.newest()) return newest->path;
   fail(ErrorCode::file, run.checkpoints().string(),
        " holds no checkpoint yet; wait for the first, or resume the run");
+}
+
+fs::path weights_of(const fs::path& path) {
+  if (fs::is_directory(path)) return checkpoint_of(RunDirectory::open(path), "best");
+  if (!fs::exists(path))
+    fail(ErrorCode::file, path.string(),
+         " does not exist; expected a run's folder or a safetensors file of weights");
+  return path;
+}
+
+std::vector<std::string> read_classes(const RunDirectory& run) {
+  std::istringstream lines(read_file(run.classes(), Bytes{1} << 26));
+  std::vector<std::string> classes;
+  for (std::string line; std::getline(lines, line);) classes.push_back(line);
+  return classes;
+}
+
+void write_classes(const RunDirectory& run, const std::vector<std::string>& classes) {
+  std::string lines;
+  for (const std::string& name : classes) lines += name + '\n';
+  write_file(run.classes(), lines);
 }
 
 void TrainedArguments::add_to(CLI::App& command) {
@@ -47,12 +71,12 @@ Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arg
     other.data.path = arguments.data;
     other.data.held_out_path.clear();
     other.data.held_out = 1;
-    clips = open_data(other).held_out;
+    clips = open_data(other, !other.task.classifies()).held_out;
   }
 }
 
 const Split& Trained::data() {
-  if (!data_) data_ = open_data(config);
+  if (!data_) data_ = open_data(config, !config.task.classifies());
   return *data_;
 }
 

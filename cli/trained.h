@@ -40,6 +40,13 @@ struct Trained {
   std::optional<Split> data_;
 };
 
+// The weights that a run's folder or a file stands for.
+std::filesystem::path weights_of(const std::filesystem::path& path);
+
+// The names of a classifier's classes, as its run keeps them.
+std::vector<std::string> read_classes(const RunDirectory& run);
+void write_classes(const RunDirectory& run, const std::vector<std::string>& classes);
+
 // The mean clip of a run's training data: as the run keeps it, where it does; made and stored.
 std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const Shape& shape);
 std::vector<float> make_mean_clip(const RunDirectory& run, const Dataset& train);

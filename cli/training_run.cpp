@@ -22,7 +22,7 @@ double seconds_since(Clock::time_point start) {
 Index steps_of(const Config& config, Index clips) {
   const TrainConfig& train = config.train;
   if (train.epochs == 0) return train.steps;
-  return train.epochs * (clips / train.batch) / train.accumulate;
+  return train.epochs * (clips * config.data.repeats / train.batch) / train.accumulate;
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ double process_age_ms() {
 }
 
 TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
-    : directory_(std::move(directory)), config_(config), data_(open_data(config)) {
+    : directory_(std::move(directory)), config_(config), data_(open_data(config, !config.task.classifies())) {
   if (!data_.train)
     fail(ErrorCode::config, "data.held_out is ", config_.data.held_out,
          ", which leaves no clip to train on; make it smaller");
@@ -53,13 +53,18 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   const Stream stream = stream_of(train);
   train.threads = stream.threads;
 
+  if (config_.task.classifies()) {
+    classes_ = classes_of(config_, data_);
+    config_.task.classifier.classes = std::ssize(classes_);
+  }
   compiled_ = compile_training(config_, train.batch);
   parameters_ = std::make_unique<Parameters>(compiled_.plan->graph());
   executor_ = std::make_unique<Executor>(compiled_.plan, *parameters_);
   executor_->profile(true);
   optimizer_ = std::make_unique<Optimizer>(*parameters_, optimizer_options(train), stream);
   source_ =
-      std::make_unique<LoaderSource>(data_.train, loader_options(config_), config_.augment.mixing);
+      std::make_unique<LoaderSource>(data_.train, loader_options(config_), config_.augment.mixing,
+                                     std::ssize(classes_), config_.task.smoothing);
   checkpoints_ =
       std::make_unique<Checkpoints>(directory_.checkpoints(), static_cast<int>(train.keep));
 
@@ -83,7 +88,9 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
                    .config = summary_.config_toml},
       checkpoints_.get());
   parameters_->initialize(static_cast<std::uint64_t>(train.seed));
+  if (!config_.task.from.empty() && !resumed) start_from(weights_of(config_.task.from));
   if (resumed) resume(*checkpoints_);
+  if (!classes_.empty()) write_classes(directory_, classes_);
   write_file(directory_.config(), summary_.config_toml);
   metrics_ = std::make_unique<Metrics>(directory_.path(),
                                        resumed ? std::optional<Index>(step()) : std::nullopt);
@@ -104,6 +111,13 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   progress_.note(text(summary_.data, ": ", data_.train->size(), " clips of ", data_.train->shape(),
                       ", ", data_.held_out ? data_.held_out->size() : 0, " held out; step ", step(),
                       " of ", train.steps));
+}
+
+void TrainingRun::start_from(const fs::path& weights) {
+  std::string drawn;
+  for (const std::string& name : load_initial(weights, *parameters_))
+    drawn += (drawn.empty() ? "; drawn anew: " : ", ") + name;
+  progress_.note("first weights from " + weights.string() + drawn);
 }
 
 void TrainingRun::resume(Checkpoints& checkpoints) {
@@ -191,7 +205,29 @@ std::string TrainingRun::progress_text(const StepRecord& record) const {
               " left");
 }
 
+// Returns the share that is named wrongly.
+double TrainingRun::evaluate_classes(Index step) {
+  if (!classifier_evaluator_)
+    classifier_evaluator_ = std::make_unique<ClassifierEvaluator>(
+        config_, data_.held_out, config_.train.evaluate_clips, classes_, *parameters_);
+  summary_.classified = classifier_evaluator_->run();
+  evaluated_step_ = step;
+  const Classification& found = *summary_.classified;
+  MetricRow row{step, {}};
+  row[Column::held_out_loss] = found.loss;
+  if (config_.data.on_bad == "skip") row[Column::held_out_bad] = static_cast<double>(found.bad);
+  row[Column::held_out_top1] = found.top1();
+  row[Column::held_out_top5] = found.top5();
+  metrics_->add(row);
+  write_report();
+  progress_.note(text("step ", step, ": held-out loss ", with_digits(found.loss, 5), ", top-1 ",
+                      with_digits(100 * found.top1(), 1), " % of ", found.videos,
+                      ", largest class ", with_digits(100 * found.largest_class(), 1), " %"));
+  return 1 - found.top1();
+}
+
 double TrainingRun::evaluate(Index step) {
+  if (config_.task.classifies()) return evaluate_classes(step);
   if (!evaluator_) {
     evaluator_ = std::make_unique<Evaluator>(config_, data_.held_out, config_.train.evaluate_clips,
                                              *parameters_);
@@ -253,6 +289,12 @@ std::string TrainingRun::summary() const {
     table.row({"mean-frame baseline", with_digits(summary_.baselines->mean_frame.psnr, 2) + " dB"});
     table.row({"above the baseline",
                with_digits(found->quality.psnr - summary_.baselines->mean_frame.psnr, 2) + " dB"});
+    table.row({"held-out loss", with_digits(found->loss, 5)});
+  }
+  if (const auto& found = summary_.classified) {
+    table.row({"held-out top-1", with_digits(100 * found->top1(), 2) + " %"});
+    table.row({"held-out top-5", with_digits(100 * found->top5(), 2) + " %"});
+    table.row({"largest class", with_digits(100 * found->largest_class(), 2) + " %"});
     table.row({"held-out loss", with_digits(found->loss, 5)});
   }
   table.row({"steps", text(summary_.step, " of ", summary_.steps)});

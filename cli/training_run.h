@@ -29,9 +29,11 @@ class TrainingRun {
   std::string summary() const;  // the results for people
 
  private:
+  void start_from(const std::filesystem::path& weights);
   void resume(Checkpoints& checkpoints);
   void after_step(const StepRecord& record);
   double evaluate(Index step);
+  double evaluate_classes(Index step);
   void save_pictures(const Samples& samples, Index step);
   void write_report();
   std::string progress_text(const StepRecord& record) const;
@@ -40,6 +42,7 @@ class TrainingRun {
   Config config_;
   ProgressLine progress_;
   Split data_;
+  std::vector<std::string> classes_;  // classify: their names
   Compiled compiled_;
   std::unique_ptr<Parameters> parameters_;
   std::unique_ptr<Executor> executor_;
@@ -48,7 +51,8 @@ class TrainingRun {
   std::unique_ptr<Checkpoints> checkpoints_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Metrics> metrics_;
-  std::unique_ptr<Evaluator> evaluator_;  // made by the first evaluation
+  std::unique_ptr<Evaluator> evaluator_;  // made by the first evaluation, as the next
+  std::unique_ptr<ClassifierEvaluator> classifier_evaluator_;
   RunSummary summary_;
   Ending ending_ = Ending::finished;
   Index evaluated_step_ = -1;

@@ -217,6 +217,43 @@ Counters load_weights(const fs::path& path, Parameters& parameters, bool average
   return counters;
 }
 
+std::vector<std::string> load_initial(const fs::path& path, Parameters& parameters) {
+  constexpr std::string_view encoder = "encoder.", last_norm = "encoder.norm.";
+  const SafetensorsFile file(path);
+  if (Reader(path, file.metadata()).find("checkpoint") != nullptr) file.verify();
+  Listing missing("missing:"), misshapen("misshapen:"), unknown("unknown:");
+  std::vector<std::pair<std::string, Tensor>> found;
+  std::vector<std::string> left;
+  std::set<std::string_view> known;
+  const std::vector<NamedTensor> wanted = weights_of(parameters);
+  for (const auto& [name, tensor] : wanted) {
+    known.insert(name);
+    const std::string average = std::string(Optimizer::average_prefix) + name;
+    const std::string& stored = file.find(average) != nullptr ? average : name;
+    const SafetensorsEntry* entry = file.find(stored);
+    const bool fits =
+        entry != nullptr && entry->dtype == tensor.dtype && entry->shape == tensor.shape;
+    if (fits)
+      found.emplace_back(stored, tensor);
+    else if (!name.starts_with(encoder))
+      left.push_back(name);
+    else if (entry == nullptr)
+      missing.add(name);
+    else
+      misshapen.add(
+          text(name, " is ", entry->stored, ' ', entry->shape, ", expected ", tensor.type()));
+  }
+  for (const SafetensorsEntry& entry : file.entries())
+    if (entry.name.starts_with(encoder) && !entry.name.starts_with(last_norm) &&
+        !known.contains(entry.name))
+      unknown.add(entry.name);
+  if (const std::string list = missing.take() + misshapen.take() + unknown.take(); !list.empty())
+    fail(ErrorCode::shape, path.string(), " holds another encoder than this configuration's", list,
+         "; give the model's options (model.*, the clip's data.*) that it was trained with");
+  for (const auto& [name, tensor] : found) file.read(name, tensor);
+  return left;
+}
+
 Counters read_counters(const fs::path& path) {
   const SafetensorsFile file(path);
   return counters_of(Reader(path, file.metadata()));

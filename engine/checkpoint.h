@@ -49,6 +49,13 @@ Counters load_checkpoint(const std::filesystem::path& path, Parameters& paramete
 Counters load_weights(const std::filesystem::path& path, Parameters& parameters,
                       bool average = true);
 
+// First weights from another model: every tensor that file and parameters have under one name and
+// in one shape, the moving average where the file has one. Returns the names of those left as they
+// are. Error(shape) where one of the encoder's ("encoder. ...") is missing or misshapen here or
+// there: they are listed, and nothing has been changed. "encoder.norm. ..." may be the file's
+// alone: a classifier that pools tokens normalises afterwards.
+std::vector<std::string> load_initial(const std::filesystem::path& path, Parameters& parameters);
+
 // Reads the counters alone; the content is not verified.
 Counters read_counters(const std::filesystem::path& path);
 

@@ -1,6 +1,8 @@
 #include "engine/optimizer.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "kernels/buffer.h"
@@ -50,10 +52,36 @@ void OptimizerOptions::check() const {
   within("average", average, 1);
   within("weight_decay", weight_decay, any);
   within("clip", clip, any);
+  if (!(layer_decay > 0 && layer_decay <= 1))
+    fail(ErrorCode::config, "optimizer: layer_decay is ", layer_decay,
+         ", expected above 0 and at most 1");
   if (!(epsilon > 0 && epsilon < any))
     fail(ErrorCode::config, "optimizer: epsilon is ", epsilon, ", expected a number above 0");
   if (nesterov && (kind != OptimizerKind::sgd || momentum == 0))
     fail(ErrorCode::config, "optimizer: nesterov wants sgd with a momentum");
+}
+
+std::vector<Index> layers_of(const std::vector<Parameters::Entry>& parameters) {
+  constexpr Index last = -1;
+  std::vector<Index> layers;
+  Index deepest = 0;
+  for (const Parameters::Entry& entry : parameters) {
+    const std::string& name = entry.name;
+    Index layer = deepest == 0 && name.starts_with("encoder.") ? 0 : last;
+    for (std::size_t at = name.find('.'); name.starts_with("encoder.") && at < name.size();
+         at = name.find('.', at + 1)) {
+      Index number = 0;
+      const char* const end = name.data() + name.size();
+      const auto read = std::from_chars(name.data() + at + 1, end, number);
+      if (read.ec != std::errc() || (read.ptr != end && *read.ptr != '.')) continue;
+      layer = number + 1;
+      deepest = std::max(deepest, layer);
+      break;
+    }
+    layers.push_back(layer);
+  }
+  for (Index& layer : layers) layer = layer == last ? deepest + 1 : layer;
+  return layers;
 }
 
 std::vector<std::string_view> state_names(const OptimizerOptions& options) {
@@ -79,10 +107,14 @@ Optimizer::Optimizer(Parameters& parameters, const OptimizerOptions& options, co
   if (options_.average > 0) average_ = Buffer(values.size_bytes());
   workspace_ = Buffer(norm_workspace(static_cast<Index>(values.size())));
 
-  for (const Parameters::Entry& entry : parameters_.entries()) {
+  const std::vector<Index> layers = layers_of(parameters_.entries());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Parameters::Entry& entry = parameters_.entries()[i];
     const bool decays = options_.weight_decay > 0 && entry.decays;
-    if (spans_.empty() || spans_.back().decays != decays)
-      spans_.push_back({.offset = entry.offset, .decays = decays});
+    const double rate =
+        std::pow(options_.layer_decay, static_cast<double>(std::ranges::max(layers) - layers[i]));
+    if (spans_.empty() || spans_.back().decays != decays || spans_.back().rate != rate)
+      spans_.push_back({.offset = entry.offset, .decays = decays, .rate = rate});
     spans_.back().count = entry.offset + entry.shape.size() - spans_.back().offset;
   }
 }
@@ -97,7 +129,7 @@ void Optimizer::update(double rate, double gradient_norm) {
   if (updates_++ == 0 && options_.average > 0)
     std::ranges::copy(parameters_.values(), average_.as<float>().begin());
   const double scale = options_.clip > 0 ? clip_scale(gradient_norm, options_.clip) : 1;
-  for (const Span& span : spans_) update(span, rate, scale);
+  for (const Span& span : spans_) update(span, rate * span.rate, scale);
   if (options_.average > 0)
     average_update(stream_, options_.average, flat(average_.as<float>()),
                    flat(parameters_.values()));

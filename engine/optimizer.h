@@ -29,6 +29,7 @@ struct OptimizerOptions {
   double weight_decay = 0;  // adamw: of the weights; the others: added to the gradient
   double clip = 0;          // largest norm of all gradients together; 0: any
   double average = 0;       // decay of the weights' moving average; 0: none is kept
+  double layer_decay = 1;   // the learning rate's factor from each layer to the one before it
 
   void check() const;  // Error(config) for values out of range
 };
@@ -67,10 +68,11 @@ class Optimizer {
   static Bytes bytes_of(const Graph& graph, const OptimizerOptions& options);
 
  private:
-  struct Span {  // neighbours in the flat buffer that decay alike
+  struct Span {  // neighbours in the flat buffer that are updated alike
     Index offset = 0;
     Index count = 0;
     bool decays = false;
+    double rate = 1;  // of the learning rate
   };
   void update(const Span& span, double rate, double scale);
 
@@ -83,6 +85,11 @@ class Optimizer {
   Buffer workspace_;  // of the norm
   Index updates_ = 0;
 };
+
+// The layer of each parameter, for layer_decay (Bao et al. 2022): the encoder's by their first
+// number ("encoder.blocks.3.attn.proj.weight": 4), 0 before them ("encoder.patch_embed.weight");
+// what follows or is not the encoder's is the last layer, which learns at the full rate.
+std::vector<Index> layers_of(const std::vector<Parameters::Entry>& parameters);
 
 // What an optimiser remembers of each parameter: "first_moment", ...
 std::vector<std::string_view> state_names(const OptimizerOptions& options);

@@ -142,6 +142,10 @@ class Augmented final : public Dataset {
   Shape shape() const override { return shape_; }
   std::string name(Index index) const override { return dataset_->name(index); }
   Index label(Index index) const override { return dataset_->label(index); }
+  std::vector<std::string> classes() const override { return dataset_->classes(); }
+  Moment moment(Index index, Random random) const override {
+    return dataset_->moment(index, random);
+  }
   std::string description() const override { return dataset_->description() + ", augmented"; }
 
  private:

@@ -207,12 +207,27 @@ class Clips final : public Dataset {
                 " MiB of frames kept in memory)");
   }
 
+  Index source(Index index) const override { return at(index).file; }
+  Moment moment(Index index, Random random) const override {
+    const ClipFiles& options = library_->options();
+    if (options.kind == Kind::pictures) return {};
+    const Index first = start_of(at(index), random);
+    const Index last = std::min(first + (options.frames - 1) * options.stride, at(index).last);
+    const auto video = options.files->index(library_->path(at(index).file));
+    const auto time = [&](Index frame) {
+      return video->frames.at(static_cast<std::size_t>(frame)).time;
+    };
+    return {first, last, time(first), time(last)};
+  }
+
  private:
   const Window& at(Index index) const { return windows_[static_cast<std::size_t>(index)]; }
   void do_read(Index index, Random random, Tensor clip) const override {
     const Window& window = at(index);
-    const Index later = window.slack > 0 ? Draws(random).below(window.slack + 1) : 0;
-    library_->read(window.file, window.first + later, window.last, clip.as<std::uint8_t>());
+    library_->read(window.file, start_of(window, random), window.last, clip.as<std::uint8_t>());
+  }
+  static Index start_of(const Window& window, Random random) {
+    return window.first + (window.slack > 0 ? Draws(random).below(window.slack + 1) : 0);
   }
 
   std::shared_ptr<const Library> library_;

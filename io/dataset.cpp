@@ -19,6 +19,11 @@ class Subset final : public Dataset {
   Shape shape() const override { return all_->shape(); }
   std::string name(Index index) const override { return all_->name(at(index)); }
   Index label(Index index) const override { return all_->label(at(index)); }
+  std::vector<std::string> classes() const override { return all_->classes(); }
+  Index source(Index index) const override { return all_->source(at(index)); }
+  Moment moment(Index index, Random random) const override {
+    return all_->moment(at(index), random);
+  }
   std::string description() const override {
     return text(size(), " of ", all_->size(), " samples: ", all_->description());
   }

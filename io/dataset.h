@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,13 @@
 
 namespace framefold {
 
+// Where a clip lies in what it is a clip of. Seconds are NaN where that has no clock.
+struct Moment {
+  Index first = 0, last = 0;                                // frames
+  double begin = std::numeric_limits<double>::quiet_NaN();  // when the first frame is shown
+  double end = std::numeric_limits<double>::quiet_NaN();    // when the last one is
+};
+
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -28,6 +36,12 @@ class Dataset {
   virtual std::string name(Index index) const = 0;  // file or description, for messages
   virtual std::string description() const = 0;      // of the whole, one line for people
   virtual Index label(Index) const { return -1; }   // its class, from 0 on; -1: it has none
+  virtual std::vector<std::string> classes() const { return {}; }  // names; none: unlabelled
+  virtual Index source(Index index) const {
+    return index;
+  }  // samples of one are views of one thing
+  // Of what read() shows with the same random numbers.
+  virtual Moment moment(Index, Random) const { return {.last = shape()[0] - 1}; }
   void read(Index index, Random random, Tensor clip) const;
 
  private:
@@ -62,6 +76,11 @@ class Replacing final : public Dataset {
   std::string name(Index index) const override { return dataset_->name(index); }
   std::string description() const override { return dataset_->description(); }
   Index label(Index index) const override { return dataset_->label(index); }
+  std::vector<std::string> classes() const override { return dataset_->classes(); }
+  Index source(Index index) const override { return dataset_->source(index); }
+  Moment moment(Index index, Random random) const override {
+    return dataset_->moment(index, random);
+  }
 
  private:
   void do_read(Index index, Random random, Tensor clip) const override;

@@ -38,6 +38,9 @@ class VideoFile final : public Video {
     const double width = static_cast<double>(index_->width) * index_->pixel_aspect;
     return std::max<Index>(1, std::llround(width));
   }
+  double time(Index frame) const override {
+    return index_->frames[static_cast<std::size_t>(frame)].time;
+  }
   void read(std::span<const Index> frames, const Box& box, Tensor clip) override {
     reader_->read({frames,
                    {clip.shape[1], clip.shape[2], clip.shape[3]},
@@ -94,6 +97,7 @@ class Member final : public Video {
   Index frames() const override { return video_->frames(); }
   Index height() const override { return video_->height(); }
   Index width() const override { return video_->width(); }
+  double time(Index frame) const override { return video_->time(frame); }
   void read(std::span<const Index> frames, const Box& box, Tensor clip) override {
     video_->read(frames, box, clip);
   }
@@ -135,6 +139,9 @@ class Listed final : public VideoSet {
   Index size() const override { return static_cast<Index>(list_.entries.size()); }
   std::string name(Index video) const override { return at(video).shown(); }
   Index label(Index video) const override { return at(video).label; }
+  std::vector<std::string> classes() const override {
+    return named_classes(list_.classes, list_.labels());
+  }
   std::string description() const override {
     return text(list_.path, " (", name_of(list_.format),
                 list_.labels() > 0 ? text(", ", list_.labels(), " classes") : "", ")");

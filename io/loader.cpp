@@ -39,12 +39,13 @@ std::exception_ptr named(const Dataset& dataset, Index sample) {
 Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
     : dataset_(std::move(dataset)), options_(options) {
   if (!dataset_) fail(ErrorCode::argument, "loader: the dataset has no samples");
-  if (options_.batch < 1 || options_.workers < 0 || options_.prefetch < 1 || options_.steps < 0)
+  if (options_.batch < 1 || options_.workers < 0 || options_.prefetch < 1 || options_.steps < 0 ||
+      options_.repeats < 1)
     fail(ErrorCode::argument, "loader: batch ", options_.batch, ", workers ", options_.workers,
-         ", prefetch ", options_.prefetch, ", steps ", options_.steps,
-         "; expected at least 1, 0, 1 and 0");
+         ", prefetch ", options_.prefetch, ", steps ", options_.steps, ", repeats ",
+         options_.repeats, "; expected at least 1, 0, 1, 0 and 1");
   sample_ = {DType::u8, dataset_->shape()};
-  const Index size = dataset_->size();
+  const Index size = positions();
   epoch_steps_ = (options_.drop_last ? size : size + options_.batch - 1) / options_.batch;
   if (epoch_steps_ == 0)
     fail(ErrorCode::argument, "loader: the dataset has ", size, " samples, a batch takes ",
@@ -68,7 +69,7 @@ TensorType Loader::type() const {
 }
 
 Index Loader::rows(Index step) const {
-  return std::min(options_.batch, dataset_->size() - step % epoch_steps_ * options_.batch);
+  return std::min(options_.batch, positions() - step % epoch_steps_ * options_.batch);
 }
 
 Loader::Slot& Loader::slot(Index step) {
@@ -81,7 +82,8 @@ void Loader::read(Slot& slot, Index first, Index last, std::uint8_t* pixels) {
   const Permutation permutation(dataset_->size(), {options_.seed, stream_of(order_stream, epoch)});
   for (Index row = first; row < last; ++row) {
     const Index position = slot.step % epoch_steps_ * options_.batch + row;
-    const Index sample = options_.shuffle ? permutation(position) : position;
+    const Index place = position / options_.repeats;
+    const Index sample = options_.shuffle ? permutation(place) : place;
     slot.samples[static_cast<std::size_t>(row)] = sample;
     try {
       read_or_replace(slot, row, epoch, position,
@@ -105,8 +107,9 @@ void Loader::read_or_replace(Slot& slot, Index row, std::uint64_t epoch, Index p
   Index& sample = slot.samples[static_cast<std::size_t>(row)];
   const Tensor to{clip, sample_.dtype, sample_.shape};
   const auto random_of = [&](Index index) {
+    const Index drawn = index + position % options_.repeats * dataset_->size();
     return Random{options_.seed,
-                  stream_of(sample_stream, epoch, static_cast<std::uint64_t>(index))};
+                  stream_of(sample_stream, epoch, static_cast<std::uint64_t>(drawn))};
   };
   if (!options_.bad.skip) return dataset_->read(sample, random_of(sample), to);
   const Random others{options_.seed,

@@ -3,8 +3,9 @@
 //   clips  [B, T, H, W, C]  u8 as read, or f32 in [0, 1]   what next() writes, whole
 //
 // Batch `step` holds positions (step mod E) * B onwards of epoch step / E, where E is the number
-// of batches an epoch has. What stands at a position of an epoch, and the random numbers its
-// sample reads with, are pure functions of (seed, epoch, position): batches depend on neither
+// of batches an epoch has. With repeats R positions R p ... R p + R - 1 show one sample (repeated
+// augmentation: Hoffer et al. 2020). What stands at a position of an epoch, and the random numbers
+// its sample reads with, are pure functions of (seed, epoch, position): batches depend on neither
 // workers nor prefetch, and seek(step) continues as if all steps before had been taken.
 //
 // Where bad samples are skipped, one whose file is damaged or unreadable (Error format or file)
@@ -45,6 +46,7 @@ struct LoaderOptions {
   Index prefetch = 2;     // batches kept ready or being read, at least 1
   std::uint64_t seed = 0;
   BadSamples bad;
+  Index repeats = 1;  // how often each sample stands in a row in an epoch, read anew each time
   Index steps = std::numeric_limits<Index>::max();  // nothing is read past this many batches
 };
 
@@ -79,6 +81,7 @@ class Loader {
     std::string last_bad;
   };
 
+  Index positions() const { return dataset_->size() * options_.repeats; }  // of an epoch
   Index rows(Index step) const;
   Slot& slot(Index step);
   void read(Slot& slot, Index first, Index last, std::uint8_t* pixels);

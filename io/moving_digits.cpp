@@ -1,6 +1,7 @@
 #include "io/moving_digits.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -10,7 +11,14 @@
 namespace framefold {
 namespace {
 
-constexpr std::uint64_t clip_stream = 0x6d6f76696e67;
+constexpr std::uint64_t clip_stream = 0x6d6f76696e67, class_stream = 0x646972656374;
+
+struct Direction {
+  const char* name;
+  double x, y;
+};
+constexpr std::array directions = {Direction{"up", 0, -1}, Direction{"down", 0, 1},
+                                   Direction{"left", -1, 0}, Direction{"right", 1, 0}};
 
 class Moving final : public Dataset {
  public:
@@ -28,9 +36,22 @@ class Moving final : public Dataset {
     return text(size_, " clips of ", options_.digits,
                 " moving pictures: ", pictures_->description());
   }
+  Index label(Index index) const override {
+    if (!options_.directions) return -1;
+    const auto clip = static_cast<std::uint64_t>(first_ + index);
+    return Random{options_.seed, stream_of(class_stream, clip)}.below(0, directions.size());
+  }
+  std::vector<std::string> classes() const override {
+    std::vector<std::string> names;
+    for (const Direction& direction : directions)
+      if (options_.directions) names.emplace_back(direction.name);
+    return names;
+  }
 
  private:
   void do_read(Index index, Random, Tensor clip) const override;
+  void draw_across(Draws& draws, const Direction& direction, const std::uint8_t* picture,
+                   Tensor clip) const;
 
   std::shared_ptr<const Dataset> pictures_;
   MovingDigits options_;
@@ -50,6 +71,10 @@ void Moving::do_read(Index index, Random, Tensor clip) const {
   Draws draws({options_.seed, stream_of(clip_stream, static_cast<std::uint64_t>(first_ + index))});
   for (Index digit = 0; digit < options_.digits; ++digit) {
     pictures_->read(draws.below(pictures_->size()), {}, {picture.data(), DType::u8, shape});
+    if (options_.directions) {
+      draw_across(draws, directions[static_cast<std::size_t>(label(index))], picture.data(), clip);
+      continue;
+    }
     const double x = draws.uniform(0, room_x), y = draws.uniform(0, room_y);
     const double angle = draws.uniform(0, 2 * 3.14159265358979323846);
     const double vx = options_.speed * std::cos(angle), vy = options_.speed * std::sin(angle);
@@ -62,6 +87,29 @@ void Moving::do_read(Index index, Random, Tensor clip) const {
         for (Index i = 0; i < w; ++i) out[i] = std::max(out[i], in[i]);
       }
     }
+  }
+}
+
+// Pixels that pass an edge come in at the opposite one.
+void Moving::draw_across(Draws& draws, const Direction& direction, const std::uint8_t* picture,
+                         Tensor clip) const {
+  const Index height = options_.height, width = options_.width;
+  const Index h = pictures_->shape()[1], w = pictures_->shape()[2];
+  const double x = draws.uniform(0, static_cast<double>(width));
+  const double y = draws.uniform(0, static_cast<double>(height));
+  const auto place = [this](double start, double way, Index frame, Index room) {
+    const double at = start + options_.speed * way * static_cast<double>(frame);
+    const auto pixel = static_cast<Index>(std::floor(at)) % room;
+    return pixel < 0 ? pixel + room : pixel;
+  };
+  for (Index t = 0; t < options_.frames; ++t) {
+    const Index left = place(x, direction.x, t, width), top = place(y, direction.y, t, height);
+    std::uint8_t* frame = clip.as<std::uint8_t>() + t * height * width;
+    for (Index row = 0; row < h; ++row)
+      for (Index i = 0; i < w; ++i) {
+        std::uint8_t& out = frame[(top + row) % height * width + (left + i) % width];
+        out = std::max(out, picture[row * w + i]);
+      }
   }
 }
 

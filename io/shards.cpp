@@ -390,7 +390,12 @@ class Shards final : public VideoSet {
              ", expected 1; pack again");
       frames_ = {index.at("height").get<Index>(), index.at("width").get<Index>(),
                  index.at("channels").get<Index>(), index.at("stride").get<Index>()};
-      for (const Json& video : index.at("videos")) records_.push_back(to_record(video));
+      Index labels = 0;
+      for (const Json& video : index.at("videos")) {
+        records_.push_back(to_record(video));
+        labels = std::max(labels, records_.back().label + 1);
+      }
+      classes_ = named_classes(index.at("classes").get<std::vector<std::string>>(), labels);
       for (const Json& bytes : index.at("shards")) {
         sizes_.push_back(bytes.get<std::uint64_t>());
         const auto number = static_cast<Index>(shards_.size());
@@ -411,6 +416,7 @@ class Shards final : public VideoSet {
   Index size() const override { return static_cast<Index>(records_.size()); }
   std::string name(Index video) const override { return at(video).name; }
   Index label(Index video) const override { return at(video).label; }
+  std::vector<std::string> classes() const override { return classes_; }
   std::string description() const override {
     return text("shards in ", directory_, " of ", frames_.height, " x ", frames_.width);
   }
@@ -437,6 +443,7 @@ class Shards final : public VideoSet {
            static_cast<std::uint64_t>(record.frames) <= (size - record.offset) / frames_.bytes();
   }
 
+  std::vector<std::string> classes_;
   std::string directory_;
   Frames frames_;
   std::vector<Record> records_;

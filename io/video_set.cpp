@@ -42,6 +42,8 @@ class Sampled final : public Dataset {
     return {options_.sampling.frames, options_.height, options_.width, options_.channels};
   }
   Index label(Index index) const override { return set_->label(at(index).video); }
+  std::vector<std::string> classes() const override { return set_->classes(); }
+  Index source(Index index) const override { return at(index).video; }
   std::string name(Index index) const override {
     const Sample& sample = at(index);
     std::string name = set_->name(sample.video);
@@ -49,6 +51,11 @@ class Sampled final : public Dataset {
     if (options_.sampling.kind == Sampling::Kind::windows) name += text(" window ", sample.clip);
     if (!options_.training && options_.crops > 1) name += text(" crop ", sample.crop);
     return name;
+  }
+  Moment moment(Index index, Random random) const override {
+    const auto video = set_->open(at(index).video);
+    const std::span<const Index> frames = frames_of(at(index), *video, random);
+    return {frames.front(), frames.back(), video->time(frames.front()), video->time(frames.back())};
   }
   std::string description() const override {
     return text(size(), " clips of ", options_.sampling.frames, " frames from ", videos_,
@@ -78,18 +85,23 @@ class Sampled final : public Dataset {
       if (!message.empty()) skipped->push_back(std::move(message));
   }
 
+  std::span<const Index> frames_of(const Sample& sample, const Video& video, Random random) const {
+    thread_local std::vector<Index> frames;
+    frames.resize(static_cast<std::size_t>(options_.sampling.frames));
+    Draws draws({random.seed, stream_of(random.stream, sampling_stream)});
+    // A file may have changed since its windows were counted.
+    const Index clips = clips_in(options_.sampling, video.frames(), options_.training);
+    pick_frames(options_.sampling, video.frames(), std::min(sample.clip, clips - 1),
+                options_.training ? &draws : nullptr, frames);
+    return frames;
+  }
+
   const Sample& at(Index index) const { return samples_[static_cast<std::size_t>(index)]; }
 
   void do_read(Index index, Random random, Tensor clip) const override {
     const Sample& sample = at(index);
     const auto video = set_->open(sample.video);
-    thread_local std::vector<Index> frames;
-    frames.resize(static_cast<std::size_t>(options_.sampling.frames));
-    Draws draws({random.seed, stream_of(random.stream, sampling_stream)});
-    // A file may have changed since its windows were counted.
-    const Index clips = clips_in(options_.sampling, video->frames(), options_.training);
-    pick_frames(options_.sampling, video->frames(), std::min(sample.clip, clips - 1),
-                options_.training ? &draws : nullptr, frames);
+    const std::span<const Index> frames = frames_of(sample, *video, random);
     const Index height = options_.height, width = options_.width;
     const Box box = augmenter_
                         ? augmenter_->crop(video->height(), video->width(), height, width, random)
@@ -107,6 +119,11 @@ class Sampled final : public Dataset {
 };
 
 }  // namespace
+
+std::vector<std::string> named_classes(std::vector<std::string> names, Index count) {
+  while (static_cast<Index>(names.size()) < count) names.push_back(text(names.size()));
+  return names;
+}
 
 std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
                                              std::vector<Index> videos, const SampledClips& options,

@@ -7,6 +7,7 @@
 // `sampling.clips` times `crops` clips, nothing is drawn and nothing augmented.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,9 @@ class Video {
   virtual Index frames() const = 0;  // at least 1
   virtual Index height() const = 0;
   virtual Index width() const = 0;
+  virtual double time(Index) const {  // seconds, when a frame is shown; NaN without a clock
+    return std::numeric_limits<double>::quiet_NaN();
+  }
   // Box `box` of the frames named, in rising order, resized to the clip's [T, H, W, C].
   virtual void read(std::span<const Index> frames, const Box& box, Tensor clip) = 0;
 };
@@ -34,9 +38,13 @@ class VideoSet {
   virtual Index size() const = 0;
   virtual std::string name(Index video) const = 0;
   virtual Index label(Index video) const = 0;
+  virtual std::vector<std::string> classes() const { return {}; }  // as Dataset's
   virtual std::string description() const = 0;  // of the whole, without the number of videos
   virtual std::unique_ptr<Video> open(Index video) const = 0;  // from any thread
 };
+
+// The names of at least `count` classes: numbers where `names` has none.
+std::vector<std::string> named_classes(std::vector<std::string> names, Index count);
 
 struct SampledClips {
   Sampling sampling;

@@ -121,8 +121,8 @@ TEST_F(Command, HelpTeachesAndNamesExitCodes) {
   EXPECT_EQ(help.code, exit_done);
   EXPECT_NE(help.out.find("framefold train digits-dense"), std::string::npos);
   EXPECT_NE(help.out.find("75 interrupted"), std::string::npos);
-  for (const std::string word :
-       {"train", "eval", "reconstruct", "plan", "info", "models", "ops", "keys"}) {
+  for (const std::string word : {"train", "eval", "reconstruct", "features", "probe", "attention", "plan",
+                                 "info", "models", "ops", "keys"}) {
     EXPECT_NE(help.out.find("\n  " + word + " "), std::string::npos) << word;
     const Result each = run({word, "--help"});
     EXPECT_EQ(each.code, exit_done) << word;
@@ -297,6 +297,95 @@ TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
   auto parts = numbers("runs/parts/metrics.jsonl");
   std::erase_if(parts, [](const auto& row) { return row.first == 5; });  // its last one then
   EXPECT_EQ(parts, numbers("runs/whole/metrics.jsonl"));
+}
+
+// An autoencoder, a probe on its frozen encoder, a resumed fine-tuning, and what they are worth.
+TEST_F(Command, Classifies) {
+  const Words labelled{"--set", "data.directions=true", "--set", "data.held_out=0.5"};
+  const auto with = [&](Words words) {
+    words.insert(words.end(), labelled.begin(), labelled.end());
+    return words;
+  };
+  ASSERT_EQ(train(with({"--name", "first"})).code, exit_done);
+  const Result probe = train(with({"--name", "probe", "--json", "--set", "task.kind=classify",
+                                   "--set", "task.from=runs/first", "--set", "task.freeze=true"}));
+  ASSERT_EQ(probe.code, exit_done) << probe.err;
+  EXPECT_NE(probe.err.find("drawn anew: fc_norm.gamma"), std::string::npos) << probe.err;
+  const Json found = probe.json()["held_out"];
+  EXPECT_EQ(found["videos"], 20);
+  EXPECT_EQ(found["top5"], 1.0);
+  EXPECT_EQ(found["classes"][3]["name"], "right");
+  EXPECT_NE(read_file(directory / "runs/probe/report.html", 3 << 20).find("Confusion matrix"),
+            std::string::npos);
+  EXPECT_EQ(read_file(directory / "runs/probe/classes.txt", 100), "up\ndown\nleft\nright\n");
+
+  const Result eval = run({"eval", "runs/probe", "--checkpoint", "last", "--json"});
+  ASSERT_EQ(eval.code, exit_done) << eval.err;
+  EXPECT_EQ(eval.json()["top1"], found["top1"]);
+  EXPECT_EQ(eval.json()["loss"], found["loss"]);
+  EXPECT_GT(decode_png(read_file(directory / "runs/probe/confusion.png", 1 << 20)).width, 100);
+  EXPECT_NE(run({"eval", "runs/probe"}).out.find("mostly taken for"), std::string::npos);
+
+  const Words tune{"--set",           "task.kind=classify",
+                   "--set",           "task.from=runs/first",
+                   "--set",           "train.optimizer=adamw",
+                   "--set",           "train.layer_decay=0.7",
+                   "--set",           "augment.mixup=0.8",
+                   "--set",           "augment.cutmix=1",
+                   "--set",           "task.smoothing=0.1",
+                   "--set",           "data.repeats=2",
+                   "--set",           "train.average=0.9",
+                   "--set",           "task.head=attentive",
+                   "--json",          "--set",
+                   "task.dropout=0.1"};
+  Words whole = with(tune), part = with(tune);
+  whole.insert(whole.end(), {"--name", "whole"});
+  part.insert(part.end(), {"--name", "part", "--set", "train.steps=4"});
+  const Result tuned = train(whole);
+  ASSERT_EQ(tuned.code, exit_done) << tuned.err;
+  ASSERT_EQ(train(part).code, exit_done);
+  const Result resumed =
+      run({"train", "--resume", "runs/part", "--set", "train.steps=8", "--json"});
+  ASSERT_EQ(resumed.code, exit_done) << resumed.err;
+  EXPECT_EQ(resumed.json()["held_out"], tuned.json()["held_out"]);
+
+  // Features of both parts, and what they know.
+  for (const std::string part : {"train", "held-out"}) {
+    const Result stored =
+        run({"features", "runs/probe", "--part", part, "--out", part + ".safetensors", "--json"});
+    ASSERT_EQ(stored.code, exit_done) << stored.err;
+    EXPECT_EQ(stored.json()["shape"], (std::vector<Index>{20, 4}));
+  }
+  EXPECT_EQ(
+      run({"features", "runs/first", "--tokens", "--out", "tokens.npy", "--json"}).json()["shape"],
+      (std::vector<Index>{20, 64, 4}));
+  const std::string npy = read_file(directory / "tokens.npy", 1 << 20);
+  EXPECT_EQ(npy.size() % 64, 0U);
+  EXPECT_NE(npy.find("'shape': (20, 64, 4, )"), std::string::npos);
+  EXPECT_EQ(Json::parse(read_file(directory / "tokens.npy.json", 1 << 20))["rows"][19]["frames"],
+            (std::vector<Index>{0, 3}));
+  EXPECT_NE(run({"attention", "runs/first"}).err.find("attends to nothing"), std::string::npos);
+  const Result known = run({"probe", "train.safetensors", "held-out.safetensors", "--json"});
+  ASSERT_EQ(known.code, exit_done) << known.err;
+  EXPECT_GT(known.json()["linear"], 0.0);
+  EXPECT_EQ(known.json()["classes"], 4);
+
+  const auto refused = [&](const Words& words, const std::string& message) {
+    const Result result = train(words);
+    EXPECT_NE(result.code, exit_done);
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+  };
+  refused({"--name", "none", "--set", "task.kind=classify"}, "data.directions=true");
+  refused(with({"--name", "other", "--set", "task.kind=classify", "--set", "task.from=runs/first",
+                "--set", "model.widths=4,5"}),
+          "misshapen: encoder.1.weight");
+  refused(with({"--name", "many", "--set", "task.kind=classify", "--set", "task.classes=5"}),
+          "task.classes is 5, the data has 4");
+  EXPECT_NE(run({"reconstruct", "runs/probe"}).err.find("reconstructs nothing"), std::string::npos);
+  EXPECT_EQ(run({"plan", "tiny.toml", "--set", "data.directions=true", "--set",
+                 "task.kind=classify", "--set", "task.freeze=true", "--json"})
+                .json()["parameters"],
+            4 + 4 + 4 * 4 + 4);
 }
 
 TEST_F(Command, VerifiesVideos) {

@@ -147,6 +147,21 @@ TEST(Loader, AnEpochHoldsEachSampleOnceInANewOrder) {
   }
 }
 
+TEST(Loader, RepeatsStandInARowAndDiffer) {
+  const auto data = std::make_shared<Numbers>(5);
+  Loader loader(data, {.batch = 6, .workers = 2, .seed = 4, .repeats = 3});
+  EXPECT_EQ(loader.steps_per_epoch(), 2);
+  Buffer buffer(loader.type());
+  const Batch batch = loader.next(buffer.tensor);
+  const auto* pixels = buffer.tensor.as<std::uint8_t>();
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(batch.samples[i], batch.samples[i / 3 * 3]);
+  EXPECT_NE(batch.samples[0], batch.samples[3]);
+  EXPECT_FALSE(std::equal(pixels + 2, pixels + 4, pixels + 6));  // random bytes of the first two
+  // Once: as without repeats.
+  Loader once(data, {.batch = 6, .drop_last = false, .workers = 0, .seed = 4});
+  EXPECT_EQ(once.next(buffer.tensor).samples[0], batch.samples[0]);
+}
+
 TEST(Loader, SeekEqualsRunning) {
   const auto numbers = std::make_shared<Numbers>(61);
   for (const int workers : {0, 1, 3}) {

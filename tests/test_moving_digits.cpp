@@ -174,5 +174,43 @@ TEST(Digits, Strokes) {
   expect_digits(pictures);
 }
 
+// Each frame is the first one, rolled by the speed towards the clip's class.
+TEST(MovingDigits, DirectionsAreClasses) {
+  const Split parts = moving_digits({std::make_shared<Blocks>(3), nullptr, {}}, {.frames = 9,
+                                                                                 .height = 8,
+                                                                                 .width = 9,
+                                                                                 .digits = 1,
+                                                                                 .speed = 2,
+                                                                                 .directions = true,
+                                                                                 .clips = 40,
+                                                                                 .held_out = 0.25,
+                                                                                 .seed = 6});
+  EXPECT_EQ(parts.train->classes(), (std::vector<std::string>{"up", "down", "left", "right"}));
+  const Index down[] = {-1, 1, 0, 0}, right[] = {0, 0, -1, 1};
+  std::set<Index> seen;
+  for (const auto& part : {parts.train, parts.held_out})
+    for (Index clip = 0; clip < part->size(); ++clip) {
+      const auto label = static_cast<std::size_t>(part->label(clip));
+      ASSERT_LT(label, 4U);
+      seen.insert(part->label(clip));
+      const std::vector<std::uint8_t> pixels = read(*part, clip);
+      EXPECT_EQ(std::count_if(pixels.begin(), pixels.begin() + 72, [](int p) { return p != 0; }),
+                6);
+      for (Index t = 0; t < 9; ++t)
+        for (Index y = 0; y < 8; ++y)
+          for (Index x = 0; x < 9; ++x) {
+            const Index from_y = (y - 2 * t * down[label] + 8 * 9) % 8;
+            const Index from_x = (x - 2 * t * right[label] + 9 * 9) % 9;
+            ASSERT_EQ(pixels[static_cast<std::size_t>((t * 8 + y) * 9 + x)],
+                      pixels[static_cast<std::size_t>(from_y * 9 + from_x)]);
+          }
+    }
+  EXPECT_EQ(seen.size(), 4U);
+  const Split plain =
+      moving_digits({std::make_shared<Blocks>(3), nullptr, {}}, {.height = 8, .width = 9});
+  EXPECT_EQ(plain.train->label(0), -1);
+  EXPECT_TRUE(plain.train->classes().empty());
+}
+
 }  // namespace
 }  // namespace framefold

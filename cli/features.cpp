@@ -1,0 +1,57 @@
+// framefold features RUN | WEIGHTS
+#include "cli/features.h"
+
+#include "cli/encoder_arguments.h"
+#include "cli/print.h"
+#include "cli/trained.h"
+
+namespace framefold {
+namespace {
+
+struct Arguments {
+  EncoderArguments encoder;
+  std::string out;
+  bool tokens = false, pixels = false, json = false;
+};
+
+void run(const Arguments& arguments) {
+  const Config config = arguments.encoder.resolve();
+  const std::shared_ptr<const Dataset> clips = arguments.encoder.clips(config);
+  const FeatureKind kind = arguments.pixels   ? FeatureKind::pixels
+                           : arguments.tokens ? FeatureKind::tokens
+                                              : FeatureKind::pooled;
+  std::string weights;
+  if (!arguments.pixels) weights = weights_of(arguments.encoder.path).string();
+  const Features found = extract_features(config, *clips, kind, weights);
+  write_features(arguments.out, found,
+                 {{"framefold.weights", weights}, {"framefold.data", clips->description()}});
+  if (arguments.json)
+    return print(Json{{"file", arguments.out},
+                      {"weights", weights},
+                      {"rows", found.rows()},
+                      {"shape", std::vector<Index>(found.shape.begin(), found.shape.end())},
+                      {"classes", found.classes}});
+  print(text(arguments.out, ": ", found.shape, " of ", clips->description(), "\n"));
+}
+
+}  // namespace
+
+void add_features(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = subcommand(
+      app, "features", "Store what an encoder makes of clips, one row a clip",
+      "  framefold features runs/clips --out held_out.safetensors\n"
+      "  framefold features runs/clips --part train --out train.safetensors\n"
+      "  framefold features runs/clips --data talk.mp4 --tokens --out talk.npy\n"
+      "  framefold features weights.safetensors --config clips --set data.path=DIR --out f.npy\n",
+      arguments->json);
+  arguments->encoder.add_to(*command);
+  command->add_option("--out", arguments->out, "What to write: FILE.safetensors or FILE.npy")
+      ->required()
+      ->type_name("FILE");
+  command->add_flag("--tokens", arguments->tokens, "All tokens of a clip, not their mean");
+  command->add_flag("--pixels", arguments->pixels, "The clip's pixels, to compare with");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace framefold
