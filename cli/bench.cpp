@@ -71,7 +71,8 @@ Json measure(const Arguments& arguments) {
   Executor executor(compiled.plan, parameters);
   executor.profile(true);
   Optimizer optimizer(parameters, optimizer_options(train), stream);
-  LoaderSource source(data.train, loader_options(config), config.augment.mixing);
+  LoaderSource source(data.train, loader_options(config), config.augment.mixing, 0, 0,
+                      config.corrupt);
   constexpr Index many = 1'000'000'000;
   Trainer trainer(executor, parameters, optimizer, source,
                   {.seed = static_cast<std::uint64_t>(train.seed),

@@ -40,6 +40,7 @@ struct DataConfig {
   Index width = 28;
   Index channels = 1;
   Index stride = 1;
+  double fps = 0;
   Index clips = 10000;
   Index digits = 2;
   double speed = 3.6;
@@ -110,6 +111,7 @@ struct Config {
   RunConfig run;
   DataConfig data;
   AugmentConfig augment;
+  Augmentation corrupt;  // of what the model is fed, alone
   ModelOptions model;
   TaskConfig task;
   TrainConfig train;

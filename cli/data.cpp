@@ -115,18 +115,24 @@ void show(const ShowArguments& arguments) {
   LoaderOptions options = loader_options(config);
   options.batch = std::min(arguments.clips, data.train->size());
   options.steps = 1;
-  LoaderSource source(data.train, options, config.augment.mixing);
-  const Loader& loader = source.loader();
-  std::vector<std::uint8_t> pixels(loader.type().bytes());
-  const Tensor clips{pixels.data(), DType::u8, loader.type().shape};
-  source.next({&clips, 1});
+  LoaderSource source(data.train, options, config.augment.mixing, 0, 0, config.corrupt);
+  const Shape shape = data.train->shape();
+  const Shape batch{options.batch, shape[0], shape[1], shape[2], shape[3]};
+  std::vector<std::uint8_t> fed(static_cast<std::size_t>(batch.size()));
+  std::vector<std::uint8_t> target(changes(config.corrupt) ? fed.size() : 0);
+  const std::array inputs = {Tensor{fed.data(), DType::u8, batch},
+                             Tensor{target.data(), DType::u8, batch}};
+  source.next({inputs.data(), target.empty() ? 1U : 2U});
   const std::vector<std::string> names = source.names();
 
-  const Shape shape = data.train->shape();
   std::vector<LabelledRow> rows;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    rows.push_back(
-        row_of(names[i], {pixels.data() + static_cast<Index>(i) * shape.size(), DType::u8, shape}));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto clip = [&](std::vector<std::uint8_t>& of) {
+      return View{of.data() + static_cast<Index>(i) * shape.size(), DType::u8, shape};
+    };
+    rows.push_back(row_of(names[i], clip(fed)));
+    if (!target.empty()) rows.push_back(row_of("what that is compared with", clip(target)));
+  }
   write_picture(arguments.out, draw_rows(rows));
 
   const Index held_out = data.held_out ? data.held_out->size() : 0;
@@ -185,7 +191,8 @@ void pack_list(const PackArguments& arguments) {
   VideoList list = read_list(options);
   packing.classes = list.classes;
   const std::vector<MissingFile> missing = list.missing;
-  const auto videos = listed_videos(std::move(list));
+  const auto files = std::make_shared<const VideoFiles>(VideoFiles::Options{.rate = packing.rate});
+  const auto videos = listed_videos(std::move(list), files);
   ProgressLine progress;
   Packed packed = pack(*videos, packing, [&](Index done) {
     if (progress.due()) progress.show(text(done, " of ", videos->size(), " videos packed"));
@@ -230,6 +237,9 @@ void add_pack(CLI::App& data) {
   command->add_option("--width", packing.width, "Of the stored frames")->capture_default_str();
   command->add_option("--channels", packing.channels, "1: gray, 3: colour")->capture_default_str();
   command->add_option("--stride", packing.stride, "Store every such frame")->capture_default_str();
+  command->add_option("--fps", packing.rate, "First take frames at this rate, by their times")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->type_name("RATE");
   command->add_option("--shard", arguments->shard, "A shard is closed when it has passed this")
       ->type_name("SIZE")
       ->capture_default_str();

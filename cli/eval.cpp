@@ -1,9 +1,12 @@
 // framefold eval runs/NAME
+#include <cmath>
+
 #include "cli/command.h"
 #include "cli/eval_classifier.h"
 #include "cli/masked.h"
 #include "cli/pca.h"
 #include "cli/print.h"
+#include "cli/run_report.h"
 #include "cli/trained.h"
 
 namespace framefold {
@@ -14,8 +17,6 @@ struct Arguments {
   std::string confusion;
   bool pca = false, json = false;
 };
-
-Json to_json(const Quality& quality) { return {{"mse", quality.mse}, {"psnr", quality.psnr}}; }
 
 void run(const Arguments& arguments) {
   Trained trained(arguments.trained);
@@ -33,16 +34,20 @@ void run(const Arguments& arguments) {
             {"clips", found.quality.clips},
             {"loss", found.loss},
             {"code", evaluator.code_size()}};
+  if (found.frames.size() > 1) json["frames"] = to_json(found.frames);
   json.update(to_json(found.quality));
-  TextTable table({"", "PSNR (dB)", "MSE"});
+  TextTable table({"", "PSNR (dB)", "SSIM", "MSE"});
   const auto row = [&](const std::string& name, const char* key, const Quality& quality) {
-    table.row({name, with_digits(quality.psnr, 2), with_digits(quality.mse, 5)});
+    table.row({name, with_digits(quality.psnr, 2),
+               std::isfinite(quality.ssim) ? with_digits(quality.ssim, 4) : "",
+               with_digits(quality.mse, 5)});
     if (key != nullptr) json[key] = to_json(quality);
   };
   row(trained.config.model.name, nullptr, found.quality);
+  if (found.fed.clips > 0) row("what it is fed, corrupted", "fed", found.fed);
   if (arguments.pca)
     row(text("PCA, ", evaluator.code_size(), " components"), "pca",
-        pca(*trained.data().train, clips, 0, evaluator.code_size()));
+        pca(*plain_training(trained.data(), trained.config), clips, 0, evaluator.code_size()));
   row("mean frame of the training data", "baseline_mean_frame", base.mean_frame);
   if (base.own_mean_frame.clips > 0)
     row("each clip's own mean frame", "baseline_own_mean_frame", base.own_mean_frame);

@@ -1,7 +1,6 @@
 #include "cli/evaluation.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace framefold {
 namespace {
@@ -14,21 +13,35 @@ void read_clip(const Dataset& dataset, Index index, std::vector<std::uint8_t>& c
   dataset.read(index, {}, {clip.data(), DType::u8, dataset.shape()});
 }
 
-template <class Predict>
-Quality quality_of(const std::uint8_t* clip, Index size, Predict&& predict) {
-  double sum = 0;
-  for (Index i = 0; i < size; ++i) {
-    const double error =
-        std::clamp(static_cast<double>(predict(i)), 0.0, 1.0) - clip[i] * (1.0 / 255);
-    sum += error * error;
+Quality quality_of(const Dataset& dataset, const std::vector<std::uint8_t>& clip,
+                   const std::vector<float>& made) {
+  const Shape shape = dataset.shape();
+  return Quality::of_clip(
+      frame_quality({clip.data(), DType::u8, shape}, {made.data(), DType::f32, shape}));
+}
+
+// Takes one clip into the means over `clips` others.
+void add_frames(std::vector<FrameQuality>& means, const std::vector<FrameQuality>& frames,
+                Index clips) {
+  means.resize(frames.size());
+  const double share = 1 / static_cast<double>(clips + 1);
+  for (std::size_t t = 0; t < frames.size(); ++t) {
+    means[t].mse += (frames[t].mse - means[t].mse) * share;
+    means[t].psnr += (frames[t].psnr - means[t].psnr) * share;
+    means[t].ssim += (frames[t].ssim - means[t].ssim) * share;
   }
-  return Quality::of_clip(sum / static_cast<double>(size));
 }
 
 }  // namespace
 
-Quality Quality::of_clip(double mse) {
-  return {.clips = 1, .mse = mse, .psnr = -10 * std::log10(std::max(mse, 1e-10))};
+Quality Quality::of_clip(const std::vector<FrameQuality>& frames) {
+  Quality quality{.clips = 1};
+  for (const FrameQuality& frame : frames) {
+    quality.mse += frame.mse / static_cast<double>(frames.size());
+    quality.ssim += frame.ssim / static_cast<double>(frames.size());
+  }
+  quality.psnr = psnr_of(quality.mse);
+  return quality;
 }
 
 Quality& Quality::operator+=(const Quality& other) {
@@ -37,6 +50,7 @@ Quality& Quality::operator+=(const Quality& other) {
   const double weight = static_cast<double>(other.clips) / static_cast<double>(clips);
   mse += (other.mse - mse) * weight;
   psnr += (other.psnr - psnr) * weight;
+  ssim += (other.ssim - ssim) * weight;
   return *this;
 }
 
@@ -64,19 +78,18 @@ Baselines baselines(const Dataset& held_out, Index clips, const std::vector<floa
   if (static_cast<Index>(mean.size()) != size)
     fail(ErrorCode::shape, "baselines: the mean clip has ", mean.size(), " numbers, a clip ", size);
   std::vector<std::uint8_t> clip;
-  std::vector<float> still(static_cast<std::size_t>(frame));
+  std::vector<float> still(static_cast<std::size_t>(size));
   for (Index i = 0; i < clips_of(held_out, clips); ++i) {
     read_clip(held_out, i, clip);
-    found.mean_frame +=
-        quality_of(clip.data(), size, [&](Index p) { return mean[static_cast<std::size_t>(p)]; });
+    found.mean_frame += quality_of(held_out, clip, mean);
     if (frames == 1) continue;
     for (Index p = 0; p < frame; ++p) {
       float sum = 0;
       for (Index t = 0; t < frames; ++t) sum += clip[static_cast<std::size_t>(t * frame + p)];
-      still[static_cast<std::size_t>(p)] = sum / (255 * static_cast<float>(frames));
+      for (Index t = 0; t < frames; ++t)
+        still[static_cast<std::size_t>(t * frame + p)] = sum / (255 * static_cast<float>(frames));
     }
-    found.own_mean_frame += quality_of(
-        clip.data(), size, [&](Index p) { return still[static_cast<std::size_t>(p % frame)]; });
+    found.own_mean_frame += quality_of(held_out, clip, still);
   }
   return found;
 }
@@ -92,6 +105,7 @@ Evaluator::Evaluator(const Config& config, std::shared_ptr<const Dataset> datase
          "a classifier (task.kind) reconstructs nothing; take a run of task.kind "
          "\"reconstruct\", or `framefold eval`");
   if (clips_ == 0) fail(ErrorCode::argument, "evaluation: there are no clips");
+  if (changes(config.corrupt)) pairs_ = paired(dataset_, config.corrupt, CorruptionDraw::by_index);
   for (const Index batch : evaluation_batches(config.train.batch, clips_))
     plans_.push_back(compile_evaluation(config, batch));
   const Graph& graph = plans_.front().plan->graph();
@@ -114,25 +128,45 @@ void Evaluator::run(const Compiled& compiled, Index first, Index last, HeldOut& 
   const Autoencoder& model = compiled.model;
   const Index batch = compiled.batch;
   Executor executor(compiled.plan, parameters_);
-  auto* input = executor.input("clip").as<std::uint8_t>();
+  const Tensor input = executor.input("clip");
+  const Dataset& read = pairs_ ? *pairs_ : *dataset_;
+  std::vector<std::uint8_t> pairs(pairs_ ? 2 * input.bytes() : 0);
+  auto* const rows = pairs_ ? pairs.data() : input.as<std::uint8_t>();
+  const Shape shape = read.shape();
   for (Index at = first; at < last; at += batch) {
     for (Index row = 0; row < batch; ++row)
-      dataset_->read(at + row, {}, {input + row * clip_size_, DType::u8, dataset_->shape()});
+      read.read(at + row, {}, {rows + row * shape.size(), DType::u8, shape});
+    if (pairs_)
+      unpair({rows, DType::u8, {batch, shape[0], shape[1], shape[2], shape[3]}}, input,
+             executor.input("target"));
     executor.run({}, false);
     total.loss += static_cast<double>(*executor.value(model.loss).as<float>()) *
                   static_cast<double>(batch) / static_cast<double>(clips_);
-    const auto* clips = executor.value(model.clip).as<std::uint8_t>();
+    const auto* fed = executor.value(model.clip).as<std::uint8_t>();
+    const auto* clips = executor.value(model.target).as<std::uint8_t>();
+    const auto* masked =
+        model.masked_clip ? executor.value(model.masked_clip).as<float>() : nullptr;
     const auto* codes = executor.value(model.code).as<float>();
     const auto* made = executor.value(model.reconstruction).as<float>();
+    const Shape clip = dataset_->shape();
     for (Index row = 0; row < batch; ++row) {
-      Sample sample{at + row,
-                    clips + row * clip_size_,
-                    codes + row * code_size_,
-                    made + row * clip_size_,
-                    {}};
-      sample.quality =
-          quality_of(sample.clip, clip_size_, [&](Index p) { return sample.reconstruction[p]; });
+      Sample sample{.index = at + row,
+                    .clip = clips + row * clip_size_,
+                    .code = codes + row * code_size_,
+                    .reconstruction = made + row * clip_size_};
+      const View original{sample.clip, DType::u8, clip};
+      if (pairs_) sample.seen = {{fed + row * clip_size_, DType::u8, clip}, "corrupted"};
+      if (masked != nullptr)
+        sample.seen = {{masked + row * clip_size_, DType::f32, clip}, "what it sees"};
+      sample.frames = frame_quality(original, {sample.reconstruction, DType::f32, clip});
+      sample.quality = Quality::of_clip(sample.frames);
+      add_frames(total.frames, sample.frames, total.quality.clips);
       total.quality += sample.quality;
+      if (pairs_) {
+        sample.fed_frames = frame_quality(original, sample.seen.clip);
+        add_frames(total.fed_frames, sample.fed_frames, total.fed.clips);
+        total.fed += Quality::of_clip(sample.fed_frames);
+      }
       if (each) each(sample);
     }
   }

@@ -1,9 +1,9 @@
 // How well a model reconstructs clips, and what a model that has learnt nothing but the mean would
 // reach.
 //
-// Pixels count from 0 to 1; reconstructions are clamped to that range, as a picture is. A clip's
-// PSNR is 10 log10(1 / MSE) dB over all of its pixels, MSE at least 1e-10; a set's PSNR is the mean
-// over its clips.
+// Measures of frames are io/quality.h's. A clip's MSE is over all of its pixels and its PSNR
+// follows from that, its SSIM is the mean over its frames; a set's measures are the means over its
+// clips.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +13,8 @@
 
 #include "cli/parts.h"
 #include "engine/executor.h"
+#include "io/draw.h"
+#include "io/quality.h"
 
 namespace framefold {
 
@@ -20,8 +22,9 @@ struct Quality {
   Index clips = 0;
   double mse = 0;
   double psnr = 0;
+  double ssim = 0;  // NaN where frames are too small for it
 
-  static Quality of_clip(double mse);
+  static Quality of_clip(const std::vector<FrameQuality>& frames);
   Quality& operator+=(const Quality& other);  // the means over both sets
 };
 
@@ -37,7 +40,9 @@ Baselines baselines(const Dataset& held_out, Index clips, const std::vector<floa
 
 struct HeldOut {
   Quality quality;
-  double loss = 0;  // mean over clips
+  Quality fed;  // of the corrupted clips themselves; no clips where nothing is corrupted
+  std::vector<FrameQuality> frames, fed_frames;  // by time: the means over clips
+  double loss = 0;                               // mean over clips
 };
 
 // A model's forward pass over the first clips of a dataset, in their order. Its arena is held while
@@ -50,21 +55,24 @@ class Evaluator {
 
   struct Sample {
     Index index = 0;
-    const std::uint8_t* clip = nullptr;     // [T, H, W, C]
+    const std::uint8_t* clip = nullptr;     // [T, H, W, C], clean
+    Seen seen;                              // corrupted or masked; without data: the clip itself
     const float* code = nullptr;            // as the model shapes it
     const float* reconstruction = nullptr;  // [T, H, W, C]
+    std::vector<FrameQuality> frames, fed_frames;
     Quality quality;
   };
   HeldOut run(const std::function<void(const Sample&)>& each = {});
 
   Index clips() const { return clips_; }
   Index code_size() const { return code_size_; }
+  const std::string& caveat() const { return plans_.front().model.caveat; }  // see Autoencoder
 
  private:
   void run(const Compiled& compiled, Index first, Index last, HeldOut& total,
            const std::function<void(const Sample&)>& each);
 
-  std::shared_ptr<const Dataset> dataset_;
+  std::shared_ptr<const Dataset> dataset_, pairs_;  // clean; corrupted beside clean, or null
   Parameters& parameters_;
   Index clips_ = 0, code_size_ = 0, clip_size_ = 0;
   std::vector<Compiled> plans_;  // of the batch, of the rest

@@ -41,6 +41,11 @@ constexpr std::array table = {
     Key{"data.channels", FIELD(data.channels), "1: gray, 3: colour", "", 1, 3},
     Key{"data.stride", FIELD(data.stride),
         "videos, list and shards: frames from one of a clip to the next", "", 1},
+    Key{"data.fps", FIELD(data.fps),
+        "videos and list: frames a second taken by their times, before data.stride counts; 0: "
+        "every "
+        "frame",
+        "", 0, 1000},
     Key{"data.clips", FIELD(data.clips), "digits drawn and moving digits: how many there are", "",
         1},
     Key{"data.digits", FIELD(data.digits), "moving digits: how many in a clip", "", 1},
@@ -125,6 +130,19 @@ constexpr std::array table = {
         "probability that a batch is mixed at all", "", 0, 1},
     Key{"augment.mix_switch", FIELD(augment.mixing.switching),
         "where both are set: probability of the second", "", 0, 1},
+
+    Key{"corrupt.masks", FIELD(corrupt.masks),
+        "grey rectangles through all frames of what the model is fed, not of what it is compared "
+        "with, as all of corrupt",
+        "", 0, 1000},
+    Key{"corrupt.mask_side", FIELD(corrupt.mask_side), "their sides, of the frame's", "", 0, 1},
+    Key{"corrupt.gaussian", FIELD(corrupt.gaussian), "Gaussian noise: its deviation, white is 1",
+        "", 0, 1},
+    Key{"corrupt.walk", FIELD(corrupt.walk),
+        "noise that adds up over time: deviation of a frame's step", "", 0, 1},
+    Key{"corrupt.poisson", FIELD(corrupt.poisson), "Poisson noise: photons at white; 0: none", "",
+        0, 10000},
+    Key{"corrupt.salt", FIELD(corrupt.salt), "share of pixels that turn black or white", "", 0, 1},
 
     Key{"model.name", FIELD(model.name), "one of `framefold models`"},
     Key{"model.widths", FIELD(model.widths),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace framefold {
@@ -133,7 +134,8 @@ std::optional<MaskedQuality> masked_quality(const Config& config, const Dataset&
           }
         });
       });
-      return Quality::of_clip(sum / std::max(count, 1.0));
+      const double mse = sum / std::max(count, 1.0);  // hidden pixels alone fill no SSIM's windows
+      return Quality{1, mse, psnr_of(mse), std::numeric_limits<double>::quiet_NaN()};
     };
     found.model += quality_of(executor.value(model.reconstruction).as<float>());
     found.neighbours += quality_of(guess.data());

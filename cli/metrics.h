@@ -31,6 +31,7 @@ enum class Column : std::uint8_t {
   held_out_psnr,
   held_out_top1,
   held_out_top5,
+  held_out_ssim,
   held_out_bad,
 };
 inline constexpr std::array metric_columns = {
@@ -47,6 +48,7 @@ inline constexpr std::array metric_columns = {
     MetricColumn{"held_out_psnr", "held_out/psnr"},
     MetricColumn{"held_out_top1", "held_out/top1"},
     MetricColumn{"held_out_top5", "held_out/top5"},
+    MetricColumn{"held_out_ssim", "held_out/ssim"},
     MetricColumn{"held_out_bad", "data/held_out_bad"},
 };
 

@@ -20,7 +20,7 @@ constexpr std::uint64_t mixing_stream = 0x6d6978;
 void announce(const std::string& why) { std::fprintf(stderr, "framefold: %s\n", why.c_str()); }
 
 std::shared_ptr<const VideoFiles> video_files_of(const DataConfig& data) {
-  VideoFiles::Options options;
+  VideoFiles::Options options{.rate = data.fps};
   const Hardware hardware = hardware_kind(data.hardware);
   if (data.isolate)
     options.codecs = isolated_codecs({.hardware = hardware, .announce = announce});
@@ -134,6 +134,13 @@ Split open_parts(const Config& config) {
   if (data.path.empty() && !digits)
     fail(ErrorCode::config, "data.path is empty, expected the folder or file of the ", data.kind,
          "; give it with --set data.path=DIR");
+  if (config.task.classifies() && changes(config.corrupt))
+    fail(ErrorCode::config,
+         "corrupt is for reconstructions, task.kind takes labels as its target; use augment");
+  if (data.fps > 0 && data.kind != "list" && data.kind != "videos")
+    fail(ErrorCode::config, "data.fps is ", data.fps, ", but data.kind is ", data.kind,
+         data.kind == "shards" ? "; give it to `framefold data pack` as --fps"
+                               : ", whose frames have no times; set it to 0");
   if (data.kind == "list") return open_list(config);
   if (data.kind == "shards") return open_packed(config);
   const Augmentation augmentation = augmentation_of(config.augment);
@@ -154,6 +161,12 @@ Split open_data(const Config& config, bool replacing) {
   if (config.data.on_bad == "skip" && replacing && parts.held_out)
     parts.held_out = std::make_shared<const Replacing>(parts.held_out);
   return parts;
+}
+
+std::shared_ptr<const Dataset> plain_training(const Split& data, const Config& config) {
+  auto plain = data.train->plain();
+  if (!plain) plain = data.train;
+  return config.data.on_bad == "skip" ? std::make_shared<const Replacing>(plain) : plain;
 }
 
 LoaderOptions loader_options(const Config& config) {
@@ -207,6 +220,7 @@ ModelOptions model_options(const Config& config) {
   ModelOptions options = config.model;
   const DataConfig& data = config.data;
   options.clip = {data.frames, data.height, data.width, data.channels};
+  options.restores = changes(config.corrupt);
   return options;
 }
 
@@ -242,6 +256,8 @@ Compiled compile_evaluation(const Config& config, Index batch) {
   const Autoencoder& model = compiled.model;
   std::vector<Value> fetch{model.clip, model.code, model.loss};
   fetch.push_back(config.task.classifies() ? compiled.probabilities : model.reconstruction);
+  if (changes(config.corrupt)) fetch.push_back(model.target);
+  if (model.masked_clip && !config.task.classifies()) fetch.push_back(model.masked_clip);
   compiled.plan = std::make_shared<Plan>(
       compile(graph, {.fetch = std::move(fetch), .stream = stream_of(config.train)}));
   return compiled;

@@ -9,6 +9,7 @@
 #include "engine/optimizer.h"
 #include "engine/plan.h"
 #include "engine/schedule.h"
+#include "io/corrupt.h"
 #include "io/dataset.h"
 #include "io/loader.h"
 #include "io/mix.h"
@@ -18,6 +19,8 @@ namespace framefold {
 // Training clips are augmented. Damaged held-out ones are replaced by others where data.on_bad says
 // so; without `replacing`, for what is known of each single clip, they stay.
 Split open_data(const Config& config, bool replacing = true);
+// Its training clips without augmentation, bad ones replaced where the configuration says so.
+std::shared_ptr<const Dataset> plain_training(const Split& data, const Config& config);
 Augmentation augmentation_of(const AugmentConfig& augment);
 // Mixes the clips of the batch of a step, and their labels [B, classes], where that is wanted.
 void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips,
@@ -50,24 +53,32 @@ void write_label(const Dataset& dataset, Index sample, double smoothing, std::sp
 // rest where it does not divide them.
 std::vector<Index> evaluation_batches(Index batch, Index clips);
 
-// A loader as the training loop sees it.
+// A loader as the training loop sees it: fills the input "clip", and "target" where clips are
+// corrupted.
 class LoaderSource final : public BatchSource {
  public:
   // With smoothed labels where the last input takes them: where `classes` is above 0.
   LoaderSource(const std::shared_ptr<const Dataset>& dataset, const LoaderOptions& options,
-               const Mixing& mixing = {}, Index classes = 0, double smoothing = 0)
+               const Mixing& mixing = {}, Index classes = 0, double smoothing = 0,
+               const Augmentation& corruption = {})
       : dataset_(dataset),
-        loader_(dataset, options),
+        loader_(
+            changes(corruption) ? paired(dataset, corruption, CorruptionDraw::by_random) : dataset,
+            options),
         seed_(options.seed),
         mixing_(mixing),
         classes_(classes),
-        smoothing_(smoothing) {}
+        smoothing_(smoothing),
+        pairs_(changes(corruption) ? loader_.type().bytes() : 0) {}
 
   void seek(Index batch) override { loader_.seek(batch); }
   Batch next(std::span<const Tensor> inputs) override {
-    batch_ = loader_.next(inputs.front());
+    const Tensor pairs{pairs_.data(), DType::u8, loader_.type().shape};
+    const Tensor read = pairs_.empty() ? inputs.front() : pairs;
+    batch_ = loader_.next(read);
     float* labels = classes_ > 0 ? label(inputs.back()) : nullptr;
-    mix_batch(mixing_, seed_, batch_.step, inputs.front(), labels, classes_);
+    mix_batch(mixing_, seed_, batch_.step, read, labels, classes_);
+    if (!pairs_.empty()) unpair(pairs, inputs[0], inputs[1]);
     return {.epoch = batch_.epoch, .samples = batch_.count};
   }
   std::vector<std::string> names() const override { return loader_.names(batch_); }
@@ -89,6 +100,7 @@ class LoaderSource final : public BatchSource {
   Mixing mixing_;
   Index classes_;
   double smoothing_;
+  std::vector<std::uint8_t> pairs_;  // as they are read; empty where nothing is corrupted
   framefold::Batch batch_;
 };
 

@@ -1,6 +1,7 @@
 #include "cli/pca.h"
 
 #include <Eigen/Dense>
+#include <cmath>
 #include <vector>
 
 namespace framefold {
@@ -52,10 +53,17 @@ Quality pca(const Dataset& train, const Dataset& held_out, Index held_out_clips,
     const Eigen::MatrixXf centred = rows.rowwise() - mean.transpose();
     const Eigen::MatrixXf made =
         ((centred * basis) * basis.transpose()).rowwise() + mean.transpose();
-    for (Index row = 0; row < rows.rows(); ++row)
-      total +=
-          Quality::of_clip((made.row(row).cwiseMax(0).cwiseMin(1) - rows.row(row)).squaredNorm() /
-                           static_cast<float>(size));
+    std::vector<float> clip(static_cast<std::size_t>(size));
+    std::vector<std::uint8_t> original(clip.size());
+    for (Index row = 0; row < rows.rows(); ++row) {
+      for (Index p = 0; p < size; ++p) {
+        clip[static_cast<std::size_t>(p)] = made(row, p);
+        original[static_cast<std::size_t>(p)] =
+            static_cast<std::uint8_t>(std::lround(255 * rows(row, p)));
+      }
+      total += Quality::of_clip(frame_quality({original.data(), DType::u8, held_out.shape()},
+                                              {clip.data(), DType::f32, held_out.shape()}));
+    }
   });
   return total;
 }

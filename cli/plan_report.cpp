@@ -54,7 +54,9 @@ PlanReport plan_report(const Config& config, Index batch) {
         compile_evaluation(config, evaluation_batches(batch, config.train.evaluate_clips).front())
             .plan->arena_bytes();
   const Index waiting = config.data.workers > 0 ? config.data.prefetch : 1;
-  report.data = static_cast<Bytes>(waiting) * graph.type(training.model.clip).bytes();
+  const Bytes clips = graph.type(training.model.clip).bytes();
+  report.data = static_cast<Bytes>(waiting) * clips;
+  if (changes(config.corrupt)) report.data = 2 * report.data + 2 * clips;  // pairs, and one more
 
   const Bytes held = report.values + report.gradients + report.optimizer + report.data;
   report.forward = held + plan.peak(Phase::forward);

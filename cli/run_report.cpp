@@ -1,6 +1,7 @@
 #include "cli/run_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "cli/print.h"
@@ -41,6 +42,10 @@ std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>
     chart.series.push_back(psnr);
     if (run.baselines)
       chart.series.push_back(level(psnr, run.baselines->mean_frame.psnr, "mean frame"));
+    if (run.held_out && run.held_out->fed.clips > 0) {
+      chart.series.push_back(level(psnr, run.held_out->fed.psnr, "corrupted, as fed"));
+      chart.series.back().colour = 3;
+    }
     charts.push_back(chart);
   }
   Series top1 = series_of(rows, Column::held_out_top1, "top-1, held out");
@@ -78,8 +83,12 @@ std::vector<Headline> headlines_of(const RunSummary& run) {
     } else {
       numbers.push_back(quality);
     }
+    if (run.held_out->fed.clips > 0)
+      numbers.push_back({"What it is fed", with_digits(run.held_out->fed.psnr, 2), "dB",
+                         "the corrupted clips themselves"});
     numbers.push_back({"Held-out loss", with_digits(run.held_out->loss, 4), run.config.model.loss,
-                       text("MSE ", with_digits(run.held_out->quality.mse, 5))});
+                       text("MSE ", with_digits(run.held_out->quality.mse, 5), ", SSIM ",
+                            with_digits(run.held_out->quality.ssim, 4))});
   }
   if (const auto& found = run.classified) {
     numbers.push_back({"Held-out top-1", with_digits(100 * found->top1(), 1), "%",
@@ -160,24 +169,56 @@ std::vector<OpTime> op_times(const Executor& executor) {
   return times;
 }
 
+Json to_json(const Quality& quality) {
+  return {{"mse", quality.mse}, {"psnr", quality.psnr}, {"ssim", quality.ssim}};
+}
+
+Json to_json(const std::vector<FrameQuality>& frames) {
+  Json json{{"psnr", Json::array()}, {"ssim", Json::array()}};
+  for (const FrameQuality& frame : frames) {
+    json["psnr"].push_back(frame.psnr);
+    json["ssim"].push_back(frame.ssim);
+  }
+  return json;
+}
+
+std::vector<Chart> frame_charts(const std::vector<NamedFrames>& all) {
+  Chart psnr{.title = "PSNR over the clip", .x_label = "frame", .y_label = "PSNR (dB)"};
+  Chart ssim{.title = "SSIM over the clip", .x_label = "frame", .y_label = "SSIM"};
+  bool seen = false;
+  for (const auto& [name, frames] : all) {
+    Series p{.name = name, .marks = frames.size() <= 40}, s = p;
+    for (std::size_t t = 0; t < frames.size(); ++t) {
+      for (Series* series : {&p, &s}) series->x.push_back(static_cast<double>(t));
+      p.y.push_back(frames[t].psnr);
+      s.y.push_back(frames[t].ssim);
+      seen = seen || std::isfinite(frames[t].ssim);
+    }
+    psnr.series.push_back(std::move(p));
+    ssim.series.push_back(std::move(s));
+  }
+  if (seen) return {std::move(psnr), std::move(ssim)};
+  return {std::move(psnr)};
+}
+
 Json to_json(const RunSummary& run) {
   Json json{{"run", run.name}, {"step", run.step}, {"steps", run.steps}, {"seconds", run.seconds}};
   if (run.clips_per_second > 0) {
     json["first_step_ms"] = run.first_step_ms;
     json["clips_per_second"] = run.clips_per_second;
   }
-  if (run.held_out)
-    json["held_out"] = {{"clips", run.held_out->quality.clips},
-                        {"loss", run.held_out->loss},
-                        {"mse", run.held_out->quality.mse},
-                        {"psnr", run.held_out->quality.psnr}};
+  if (run.held_out) {
+    Json& json_of =
+        json["held_out"] = {{"clips", run.held_out->quality.clips}, {"loss", run.held_out->loss}};
+    json_of.update(to_json(run.held_out->quality));
+    if (run.held_out->frames.size() > 1) json_of["frames"] = to_json(run.held_out->frames);
+  }
+  if (run.held_out && run.held_out->fed.clips > 0) json["fed"] = to_json(run.held_out->fed);
   if (run.classified) json["held_out"] = to_json(*run.classified);
   if (run.baselines) {
-    json["baseline_mean_frame"] = {{"mse", run.baselines->mean_frame.mse},
-                                   {"psnr", run.baselines->mean_frame.psnr}};
+    json["baseline_mean_frame"] = to_json(run.baselines->mean_frame);
     if (run.baselines->own_mean_frame.clips > 0)
-      json["baseline_own_mean_frame"] = {{"mse", run.baselines->own_mean_frame.mse},
-                                         {"psnr", run.baselines->own_mean_frame.psnr}};
+      json["baseline_own_mean_frame"] = to_json(run.baselines->own_mean_frame);
   }
   return json;
 }
@@ -190,9 +231,11 @@ std::string report_html(const RunSummary& run, const std::vector<MetricRow>& row
                                run.step, " of ", run.steps, " in ", with_time(run.seconds)));
   report.headlines(headlines_of(run));
   if (!run.strip_png.empty()) {
-    report.section("Held-out clips",
-                   "Original, reconstruction and error: dark where they agree, pale where they "
-                   "differ by half of white or more.");
+    report.section(
+        "Held-out clips",
+        std::string("Original, reconstruction and error: dark where they agree, pale where they "
+                    "differ by half of white or more. ") +
+            run.caveat);
     if (!run.animation_webp.empty())
       report.picture("image/webp", run.animation_webp,
                      "Original, reconstruction and error in motion");
@@ -200,6 +243,10 @@ std::string report_html(const RunSummary& run, const std::vector<MetricRow>& row
                    data.frames > 1 ? "Frames from first to last" : "The first held-out pictures");
   }
   if (run.classified) add_classes(report, *run.classified);
+  if (run.held_out && run.held_out->frames.size() > 1) {
+    report.section("Over time", "Means over the held-out clips, frame by frame.");
+    report.charts(frame_charts({{"held out", run.held_out->frames}}));
+  }
   report.section("Learning");
   report.charts(charts_of(run, rows));
   add_timing(report, run);

@@ -10,6 +10,7 @@
 #include "cli/metrics.h"
 #include "cli/plan_report.h"
 #include "engine/executor.h"
+#include "io/plot.h"
 
 namespace framefold {
 
@@ -36,11 +37,21 @@ struct RunSummary {
   std::optional<HeldOut> held_out;
   std::optional<Baselines> baselines;
   std::optional<Classification> classified;
+  std::string caveat;                     // of the pictures
   std::string strip_png, animation_webp;  // of the last evaluation; empty: none
   std::string config_toml, environment;
 };
 
 Json to_json(const RunSummary& summary);
+Json to_json(const Quality& quality);
+Json to_json(const std::vector<FrameQuality>& frames);  // {"psnr": [...], "ssim": [...]}
+// The measures over a clip's frames: PSNR, and SSIM where frames are large enough. The series have
+// their names and frames.
+struct NamedFrames {
+  std::string name;
+  const std::vector<FrameQuality>& frames;
+};
+std::vector<Chart> frame_charts(const std::vector<NamedFrames>& series);
 std::string report_html(const RunSummary& summary, const std::vector<MetricRow>& rows);
 
 }  // namespace framefold

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "io/draw.h"
 #include "io/picture.h"
 
 namespace framefold {
@@ -15,11 +16,12 @@ class Samples {
   explicit Samples(const Shape& shape);
 
   bool full() const { return count_ == most_; }
-  void add(const std::uint8_t* clip, const float* reconstruction);
+  // `seen`: of every clip or of none, always of one type.
+  void add(const std::uint8_t* clip, const float* reconstruction, const Seen& seen);
   void clear();
   Index count() const { return count_; }
 
-  // Rows original, reconstruction and error; of clips two, below each other.
+  // Rows original, what was fed, reconstruction and error; of clips two, below each other.
   Picture strip() const;
   // The clips in motion, beside each other; none for single images.
   std::vector<Picture> animation() const;
@@ -29,7 +31,11 @@ class Samples {
  private:
   Shape shape_;
   Index most_, count_ = 0;
-  std::vector<std::uint8_t> clips_;
+  Seen seen(Index first, const Shape& shape) const;
+
+  std::vector<std::uint8_t> clips_, seen_;
+  DType seen_type_ = DType::u8;
+  std::string seen_label_;
   std::vector<float> made_;
 };
 

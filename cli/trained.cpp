@@ -82,7 +82,7 @@ const Split& Trained::data() {
 
 std::vector<float> Trained::mean() {
   if (auto mean = load_mean_clip(run, clips->shape())) return *mean;
-  return make_mean_clip(run, *data().train);
+  return make_mean_clip(run, *plain_training(data(), config));
 }
 
 std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const Shape& shape) {

@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -43,7 +44,9 @@ double process_age_ms() {
 }
 
 TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
-    : directory_(std::move(directory)), config_(config), data_(open_data(config, !config.task.classifies())) {
+    : directory_(std::move(directory)),
+      config_(config),
+      data_(open_data(config, !config.task.classifies())) {
   if (!data_.train)
     fail(ErrorCode::config, "data.held_out is ", config_.data.held_out,
          ", which leaves no clip to train on; make it smaller");
@@ -64,7 +67,7 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   optimizer_ = std::make_unique<Optimizer>(*parameters_, optimizer_options(train), stream);
   source_ =
       std::make_unique<LoaderSource>(data_.train, loader_options(config_), config_.augment.mixing,
-                                     std::ssize(classes_), config_.task.smoothing);
+                                     std::ssize(classes_), config_.task.smoothing, config_.corrupt);
   checkpoints_ =
       std::make_unique<Checkpoints>(directory_.checkpoints(), static_cast<int>(train.keep));
 
@@ -232,16 +235,14 @@ double TrainingRun::evaluate(Index step) {
     evaluator_ = std::make_unique<Evaluator>(config_, data_.held_out, config_.train.evaluate_clips,
                                              *parameters_);
     auto mean = load_mean_clip(directory_, data_.train->shape());
-    if (!mean) {
-      const Replacing replacing(data_.train);
-      const Dataset& train = config_.data.on_bad == "skip" ? replacing : *data_.train;
-      mean = make_mean_clip(directory_, train);
-    }
+    if (!mean) mean = make_mean_clip(directory_, *plain_training(data_, config_));
     summary_.baselines = baselines(*data_.held_out, evaluator_->clips(), *mean);
   }
   Samples samples(data_.held_out->shape());
-  summary_.held_out = evaluator_->run(
-      [&](const Evaluator::Sample& sample) { samples.add(sample.clip, sample.reconstruction); });
+  summary_.held_out = evaluator_->run([&](const Evaluator::Sample& sample) {
+    samples.add(sample.clip, sample.reconstruction, sample.seen);
+  });
+  summary_.caveat = evaluator_->caveat();
   evaluated_step_ = step;
   const HeldOut& found = *summary_.held_out;
   MetricRow row{step, {}};
@@ -250,6 +251,7 @@ double TrainingRun::evaluate(Index step) {
   row[Column::held_out_loss] = found.loss;
   row[Column::held_out_mse] = found.quality.mse;
   row[Column::held_out_psnr] = found.quality.psnr;
+  if (std::isfinite(found.quality.ssim)) row[Column::held_out_ssim] = found.quality.ssim;
   metrics_->add(row);
   save_pictures(samples, step);
   write_report();

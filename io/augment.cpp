@@ -146,6 +146,8 @@ class Augmented final : public Dataset {
   Moment moment(Index index, Random random) const override {
     return dataset_->moment(index, random);
   }
+  std::shared_ptr<const Dataset> plain() const override { return dataset_; }
+  double rate(Index index) const override { return dataset_->rate(index); }
   std::string description() const override { return dataset_->description() + ", augmented"; }
 
  private:

@@ -38,6 +38,7 @@ class Library {
   Index size() const { return static_cast<Index>(files_.size()); }
   Index frames(Index file) const { return at(file).frames; }
   const std::string& path(Index file) const { return at(file).path; }
+  double rate(Index file) const { return at(file).rate; }
   Bytes kept() const { return kept_; }
   // Frames first, first + stride, ... `last` at most, options().frames of them.
   void read(Index file, Index first, Index last, std::uint8_t* pixels) const;
@@ -46,6 +47,8 @@ class Library {
   struct File {
     std::string path;
     Index frames = 0;
+    double rate = 0;
+    std::vector<Index> shown;  // the stored frame of each, where a rate is wanted
     bool keep = false;
     std::mutex decoding;
     std::unique_ptr<std::uint8_t[]> pixels;  // [frames, H, W, C] once decoded
@@ -130,16 +133,26 @@ void Library::inspect(File& file) const {
     file.frames = 1;
     return;
   }
-  file.frames = options_.files->index(file.path)->size();
-  if (file.frames == 0) fail(ErrorCode::format, file.path, " holds no frame");
+  const VideoFiles& files = *options_.files;
+  const auto index = files.index(file.path);
+  if (index->size() == 0) fail(ErrorCode::format, file.path, " holds no frame");
+  file.frames = index->size();
+  file.rate = index->rate;
+  if (files.rate() <= 0) return;
+  file.shown = frames_at_rate(*index, files.rate(), files.limits());
+  file.frames = static_cast<Index>(file.shown.size());
+  file.rate = files.rate();
 }
 
 void Library::read_video(const File& file, std::span<const Index> frames,
                          std::uint8_t* pixels) const {
+  std::vector<Index> stored(frames.begin(), frames.end());
+  if (!file.shown.empty())
+    for (Index& frame : stored) frame = file.shown[static_cast<std::size_t>(frame)];
   const VideoFiles& files = *options_.files;
   files.codecs()
       .open(file.path, files.index(file.path), files.limits())
-      ->read({.frames = frames, .format = options_.format, .pixels = pixels});
+      ->read({.frames = stored, .format = options_.format, .pixels = pixels});
 }
 
 void Library::decode(File& file) const {
@@ -199,6 +212,9 @@ class Clips final : public Dataset {
     if (library_->options().kind == Kind::pictures) return path;
     return text(path, " from frame ", window.first);
   }
+  double rate(Index index) const override {
+    return library_->rate(at(index).file) / static_cast<double>(library_->options().stride);
+  }
   std::string description() const override {
     const ClipFiles& options = library_->options();
     if (options.kind == Kind::pictures) return text(size(), " pictures in ", options.path);
@@ -215,6 +231,8 @@ class Clips final : public Dataset {
     const Index last = std::min(first + (options.frames - 1) * options.stride, at(index).last);
     const auto video = options.files->index(library_->path(at(index).file));
     const auto time = [&](Index frame) {
+      if (const double rate = options.files->rate(); rate > 0)
+        return static_cast<double>(frame) / rate;
       return video->frames.at(static_cast<std::size_t>(frame)).time;
     };
     return {first, last, time(first), time(last)};

@@ -1,6 +1,7 @@
 // Clips cut from video files, and single pictures from image files.
 //
-//   clip   [T, H, W, C]  u8   frame t is frame `start + t * stride` of the video
+//   clip   [T, H, W, C]  u8   frame t is frame `start + t * stride` of the video, which at a rate
+//                             (VideoFiles) has the frames on show then
 //
 // A directory is searched with all below it, in the order of names; names that begin with a dot
 // and linked directories are passed over. T = 1 for pictures. FFmpeg's libav decodes all but PNG

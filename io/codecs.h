@@ -1,5 +1,5 @@
-// Video and image files, decoded by FFmpeg's libav. The code lives in libframefold_codecs.so,
-// which codecs() opens on its first call (see io/plugin.h).
+// Video and image files, decoded and encoded by FFmpeg's libav. The code lives in
+// libframefold_codecs.so, which codecs() opens on its first call (see io/plugin.h).
 //
 // Files are not trusted: only regular files are read, nothing they refer to is opened, demuxers
 // and decoders are those of a list; pixels, frames, duration, memory and packets have a cap. A
@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "io/picture.h"
 #include "io/video_index.h"
 #include "kernels/error.h"
 #include "kernels/tensor.h"
@@ -97,6 +98,13 @@ class Codecs {
                                             const CodecLimits& limits) const = 0;
   virtual std::unique_ptr<FrameReader> open(const std::string& path, const FrameFormat& format,
                                             const CodecLimits& limits) const = 0;
+  // An MP4 file's bytes, for any player: H.264 where libav has libx264 (constant quality 16), else
+  // MPEG-4; YUV 4:2:0, BT.709, limited range, tagged so. Pictures of one size; odd sides get their
+  // last row or column twice. The rate is kept up to terms of 65535. The same bytes for the same
+  // libraries.
+  virtual std::string mp4(std::span<const Picture>, double /*frames_per_second*/) const {
+    fail(ErrorCode::unavailable, "these codecs only decode");
+  }
 };
 
 const Codecs& codecs();  // Error(unavailable) where there is no such library

@@ -24,6 +24,7 @@ class Subset final : public Dataset {
   Moment moment(Index index, Random random) const override {
     return all_->moment(at(index), random);
   }
+  double rate(Index index) const override { return all_->rate(at(index)); }
   std::string description() const override {
     return text(size(), " of ", all_->size(), " samples: ", all_->description());
   }

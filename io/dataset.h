@@ -42,6 +42,9 @@ class Dataset {
   }  // samples of one are views of one thing
   // Of what read() shows with the same random numbers.
   virtual Moment moment(Index, Random) const { return {.last = shape()[0] - 1}; }
+  // Itself as it is without augmentation; null: it has none.
+  virtual std::shared_ptr<const Dataset> plain() const { return nullptr; }
+  virtual double rate(Index) const { return 0; }  // its frames a second; 0: unknown
   void read(Index index, Random random, Tensor clip) const;
 
  private:
@@ -81,6 +84,7 @@ class Replacing final : public Dataset {
   Moment moment(Index index, Random random) const override {
     return dataset_->moment(index, random);
   }
+  double rate(Index index) const override { return dataset_->rate(index); }
 
  private:
   void do_read(Index index, Random random, Tensor clip) const override;

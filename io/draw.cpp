@@ -62,12 +62,12 @@ void check_frame(View clip, Index t) {
     fail(ErrorCode::argument, "frame ", t, " of a clip ", clip.type(), " does not exist");
 }
 
-void check_pair(View original, View reconstruction) {
+void check_pair(View original, View other, std::string_view name) {
   check_clip(original, "original");
-  check_clip(reconstruction, "reconstruction");
-  if (original.shape != reconstruction.shape)
-    fail(ErrorCode::shape, "the original to draw is ", original.type(), ", its reconstruction ",
-         reconstruction.type(), "; expected equal shapes");
+  check_clip(other, name);
+  if (original.shape != other.shape)
+    fail(ErrorCode::shape, "the original to draw is ", original.type(), ", its ", name, " ",
+         other.type(), "; expected equal shapes");
 }
 
 // Element i of a clip in 0..1.
@@ -86,13 +86,18 @@ Picture enlarged(const Picture& picture) {
   return upscale(picture, (smallest + side - 1) / side);
 }
 
-struct Panels {
-  Picture original, reconstruction, error;
-};
+// Frame t as rows of one frame each.
+std::vector<LabelledRow> panels_of(View original, View reconstruction, const Seen& seen, Index t) {
+  std::vector<LabelledRow> panels{{"original", {enlarged(frame_of(original, t))}}};
+  if (seen.clip.data != nullptr) panels.push_back({seen.label, {enlarged(frame_of(seen.clip, t))}});
+  panels.push_back({"reconstruction", {enlarged(frame_of(reconstruction, t))}});
+  panels.push_back({"error", {enlarged(error_of(original, reconstruction, t))}});
+  return panels;
+}
 
-Panels panels_of(View original, View reconstruction, Index t) {
-  return {enlarged(frame_of(original, t)), enlarged(frame_of(reconstruction, t)),
-          enlarged(error_of(original, reconstruction, t))};
+void check_all(View original, View reconstruction, const Seen& seen) {
+  check_pair(original, reconstruction, "reconstruction");
+  if (seen.clip.data != nullptr) check_pair(original, seen.clip, seen.label);
 }
 
 constexpr const char* error_label = "error, 0 black to 0.5 yellow";
@@ -110,7 +115,7 @@ Picture frame_of(View clip, Index t) {
 }
 
 Picture error_of(View original, View reconstruction, Index t) {
-  check_pair(original, reconstruction);
+  check_pair(original, reconstruction, "reconstruction");
   check_frame(original, t);
   const Index channels = original.shape[3];
   Picture picture(original.shape[2], original.shape[1], 3, 0);
@@ -212,33 +217,40 @@ Picture draw_rows(const std::vector<LabelledRow>& rows) {
   return sheet;
 }
 
-Picture draw_strip(View original, View reconstruction) {
-  check_pair(original, reconstruction);
+Picture draw_strip(View original, View reconstruction, const Seen& seen) {
+  check_all(original, reconstruction, seen);
   const Index frames = original.shape[0], columns = std::min(frames, most_columns);
-  std::vector<LabelledRow> rows{{"original", {}}, {"reconstruction", {}}, {error_label, {}}};
+  std::vector<LabelledRow> rows;
   for (Index column = 0; column < columns; ++column) {
     const Index t = columns == 1 ? 0 : column * (frames - 1) / (columns - 1);
-    Panels panels = panels_of(original, reconstruction, t);
-    rows[0].frames.push_back(std::move(panels.original));
-    rows[1].frames.push_back(std::move(panels.reconstruction));
-    rows[2].frames.push_back(std::move(panels.error));
+    std::vector<LabelledRow> panels = panels_of(original, reconstruction, seen, t);
+    rows.resize(panels.size());
+    for (std::size_t i = 0; i < panels.size(); ++i) {
+      rows[i].label = std::move(panels[i].label);
+      rows[i].frames.push_back(std::move(panels[i].frames.front()));
+    }
   }
+  rows.back().label = error_label;
   return draw_rows(rows);
 }
 
-std::vector<Picture> draw_animation(View original, View reconstruction) {
-  check_pair(original, reconstruction);
+std::vector<Picture> draw_animation(View original, View reconstruction, const Seen& seen) {
+  check_all(original, reconstruction, seen);
   std::vector<Picture> pictures;
   pictures.reserve(static_cast<std::size_t>(original.shape[0]));
   for (Index t = 0; t < original.shape[0]; ++t) {
-    const Panels panels = panels_of(original, reconstruction, t);
-    const Picture left = draw_rows({{"original", {panels.original}}});
-    const Picture middle = draw_rows({{"reconstruction", {panels.reconstruction}}});
-    const Picture right = draw_rows({{"error", {panels.error}}});
-    Picture all(left.width + middle.width + right.width, left.height, 3, 255);
-    paste(all, left, 0, 0);
-    paste(all, middle, left.width, 0);
-    paste(all, right, left.width + middle.width, 0);
+    std::vector<Picture> columns;
+    Index width = 0;
+    for (LabelledRow& panel : panels_of(original, reconstruction, seen, t)) {
+      columns.push_back(draw_rows({std::move(panel)}));
+      width += columns.back().width;
+    }
+    Picture all(width, columns.front().height, 3, 255);
+    Index left = 0;
+    for (const Picture& column : columns) {
+      paste(all, column, left, 0);
+      left += column.width;
+    }
     pictures.push_back(std::move(all));
   }
   return pictures;

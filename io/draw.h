@@ -44,11 +44,17 @@ struct LabelledRow {
 // Rows below each other, each frame beside the next, each label above its row.
 Picture draw_rows(const std::vector<LabelledRow>& rows);
 
-// Rows original, reconstruction, error; at most 8 frames, evenly over the clip from first to last.
-// Batches of pictures [N, H, W, C] suit as well.
-Picture draw_strip(View original, View reconstruction);
+// What a model saw in place of the original, for a row or column of its own.
+struct Seen {
+  View clip = {};     // as the original; without data: the original itself, which is not repeated
+  std::string label;  // "corrupted"
+};
 
-// A picture for each frame: original | reconstruction | error.
-std::vector<Picture> draw_animation(View original, View reconstruction);
+// Rows original, what was seen, reconstruction, error; at most 8 frames, evenly over the clip from
+// first to last. Batches of pictures [N, H, W, C] suit as well.
+Picture draw_strip(View original, View reconstruction, const Seen& seen = {});
+
+// A picture for each frame: original | seen | reconstruction | error.
+std::vector<Picture> draw_animation(View original, View reconstruction, const Seen& seen = {});
 
 }  // namespace framefold

@@ -29,20 +29,30 @@ class VideoFile final : public Video {
  public:
   VideoFile(const std::string& path, std::shared_ptr<const VideoIndex> index,
             const VideoFiles& files)
-      : index_(std::move(index)), reader_(files.codecs().open(path, index_, files.limits())) {
+      : index_(std::move(index)),
+        reader_(files.codecs().open(path, index_, files.limits())),
+        rate_(files.rate()) {
     if (index_->size() == 0) fail(ErrorCode::format, path, " holds no frame");
+    if (rate_ > 0) shown_ = frames_at_rate(*index_, rate_, files.limits());
   }
-  Index frames() const override { return index_->size(); }
+  Index frames() const override {
+    return rate_ > 0 ? static_cast<Index>(shown_.size()) : index_->size();
+  }
+  double rate() const override { return rate_ > 0 ? rate_ : index_->rate; }
   Index height() const override { return index_->height; }
   Index width() const override {
     const double width = static_cast<double>(index_->width) * index_->pixel_aspect;
     return std::max<Index>(1, std::llround(width));
   }
   double time(Index frame) const override {
+    if (rate_ > 0) return static_cast<double>(frame) / rate_;
     return index_->frames[static_cast<std::size_t>(frame)].time;
   }
   void read(std::span<const Index> frames, const Box& box, Tensor clip) override {
-    reader_->read({frames,
+    std::vector<Index> stored_frames(frames.begin(), frames.end());
+    if (rate_ > 0)
+      for (Index& frame : stored_frames) frame = shown_[static_cast<std::size_t>(frame)];
+    reader_->read({stored_frames,
                    {clip.shape[1], clip.shape[2], clip.shape[3]},
                    stored(box, index_->pixel_aspect, index_->width),
                    clip.as<std::uint8_t>()});
@@ -51,6 +61,8 @@ class VideoFile final : public Video {
  private:
   std::shared_ptr<const VideoIndex> index_;
   std::unique_ptr<VideoReader> reader_;
+  double rate_;
+  std::vector<Index> shown_;  // where a rate was asked for
 };
 
 // Without an index kept anywhere.
@@ -98,6 +110,7 @@ class Member final : public Video {
   Index height() const override { return video_->height(); }
   Index width() const override { return video_->width(); }
   double time(Index frame) const override { return video_->time(frame); }
+  double rate() const override { return video_->rate(); }
   void read(std::span<const Index> frames, const Box& box, Tensor clip) override {
     video_->read(frames, box, clip);
   }
@@ -135,7 +148,14 @@ class Array final : public Video {
 class Listed final : public VideoSet {
  public:
   Listed(VideoList list, std::shared_ptr<const VideoFiles> files)
-      : list_(std::move(list)), files_(std::move(files)) {}
+      : list_(std::move(list)), files_(std::move(files)) {
+    const auto timeless = [](const ListEntry& entry) {
+      return entry.kind == ListEntry::Kind::pictures || entry.kind == ListEntry::Kind::array;
+    };
+    if (files_->rate() > 0 && std::ranges::any_of(list_.entries, timeless))
+      fail(ErrorCode::config, "data.fps is ", files_->rate(), ", but the frames of ", list_.path,
+           " (", name_of(list_.format), ") have no times; set it to 0");
+  }
   Index size() const override { return static_cast<Index>(list_.entries.size()); }
   std::string name(Index video) const override { return at(video).shown(); }
   Index label(Index video) const override { return at(video).label; }

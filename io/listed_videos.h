@@ -4,6 +4,9 @@
 // like it, in proportion. A tar's member is read into memory first. Arrays are grey; where clips
 // have three channels they are repeated.
 //
+// At a rate (VideoFiles) a video has the frames on show then, before anything is sampled. Frames
+// without times, those of pictures and arrays, are an Error(config) there.
+//
 // Nothing is opened before it is asked for; damage is an Error of the video's open() or read().
 #pragma once
 

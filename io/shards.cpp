@@ -71,17 +71,23 @@ struct Record {
   std::string name, hash;
   Index label = -1, frames = 0, shard = 0;
   std::uint64_t offset = 0;
+  double rate = 0;  // frames a second, as stored; 0: unknown
 };
 
 Json to_json(const Record& record) {
   return {{"name", record.name},   {"label", record.label},   {"frames", record.frames},
-          {"shard", record.shard}, {"offset", record.offset}, {"hash", record.hash}};
+          {"shard", record.shard}, {"offset", record.offset}, {"hash", record.hash},
+          {"rate", record.rate}};
 }
 
 Record to_record(const Json& json) {
-  return {json.at("name").get<std::string>(), json.at("hash").get<std::string>(),
-          json.at("label").get<Index>(),      json.at("frames").get<Index>(),
-          json.at("shard").get<Index>(),      json.at("offset").get<std::uint64_t>()};
+  return {json.at("name").get<std::string>(),
+          json.at("hash").get<std::string>(),
+          json.at("label").get<Index>(),
+          json.at("frames").get<Index>(),
+          json.at("shard").get<Index>(),
+          json.at("offset").get<std::uint64_t>(),
+          json.value("rate", 0.0)};
 }
 
 // What distinguishes one packing from another.
@@ -92,6 +98,7 @@ std::string digest_of(const VideoSet& set, const Packing& options) {
     XXH3_64bits_update(state, part.c_str(), part.size() + 1);
   };
   add(text(options.height, ' ', options.width, ' ', options.channels, ' ', options.stride));
+  if (options.rate > 0) add(text("rate ", options.rate));
   for (const std::string& name : options.classes) add(name);
   for (Index i = 0; i < set.size(); ++i) add(text(set.name(i), ' ', set.label(i)));
   const std::uint64_t hash = XXH3_64bits_digest(state);
@@ -102,6 +109,7 @@ std::string digest_of(const VideoSet& set, const Packing& options) {
 struct Decoded {
   std::vector<std::uint8_t> pixels;
   Index frames = 0;
+  double rate = 0;
   std::optional<Error> error;
 };
 
@@ -110,6 +118,7 @@ Decoded decode(const VideoSet& set, Index index, const Packing& options) {
   try {
     const auto video = set.open(index);
     decoded.frames = (video->frames() + options.stride - 1) / options.stride;
+    decoded.rate = video->rate() / static_cast<double>(options.stride);
     const Shape shape{decoded.frames, options.height, options.width, options.channels};
     const Bytes bytes = static_cast<Bytes>(shape.size());
     if (bytes > most_video)
@@ -185,7 +194,7 @@ class Shard {
     file_.write(decoded.pixels.data(), decoded.pixels.size());
     records_.push_back(
         to_json(Record{set.name(video), hash_of(decoded.pixels.data(), decoded.pixels.size()),
-                       set.label(video), decoded.frames, number_, bytes_}));
+                       set.label(video), decoded.frames, number_, bytes_, decoded.rate}));
     bytes_ += decoded.pixels.size();
   }
   void leave_out(const std::string& message) { skipped_.push_back(message); }
@@ -352,11 +361,12 @@ class Mapping {
 
 class StoredVideo final : public Video {
  public:
-  StoredVideo(const std::uint8_t* pixels, Index count, const Frames& frames)
-      : pixels_(pixels), count_(count), frames_(frames) {}
+  StoredVideo(const std::uint8_t* pixels, const Record& record, const Frames& frames)
+      : pixels_(pixels), count_(record.frames), rate_(record.rate), frames_(frames) {}
   Index frames() const override { return count_; }
   Index height() const override { return frames_.height; }
   Index width() const override { return frames_.width; }
+  double rate() const override { return rate_; }
   void read(std::span<const Index> frames, const Box& box, Tensor clip) override {
     const Bytes stored = frames_.bytes();
     const Bytes size = static_cast<Bytes>(clip.size()) / frames.size();
@@ -376,6 +386,7 @@ class StoredVideo final : public Video {
  private:
   const std::uint8_t* pixels_;
   Index count_;
+  double rate_;
   Frames frames_;
 };
 
@@ -431,7 +442,7 @@ class Shards final : public VideoSet {
              ": the frames of ", record.name, " are damaged; copy the shard again, or pack again");
       checked.store(true, std::memory_order_relaxed);
     }
-    return std::make_unique<StoredVideo>(pixels, record.frames, frames_);
+    return std::make_unique<StoredVideo>(pixels, record, frames_);
   }
 
  private:

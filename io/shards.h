@@ -27,6 +27,7 @@ struct Packing {
   std::string directory;
   Index height = 128, width = 128, channels = 3;
   Index stride = 1;
+  double rate = 0;                 // that the set's videos were opened at, for the index; 0: none
   Bytes shard = Bytes{256} << 20;  // a shard is closed when it has passed this
   int threads = 1;
   bool skip_bad = false;             // leave out videos that cannot be read

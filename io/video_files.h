@@ -1,5 +1,5 @@
-// Video files by path, as datasets and lists open them: who decodes, within which limits, and the
-// indices that are kept in memory.
+// Video files by path, as datasets and lists open them: who decodes, within which limits, at which
+// frame rate, and the indices that are kept in memory.
 //
 // A file's index is asked of video_index() when it is first wanted, and kept as long as those of
 // all files together have room; the ones not used for longest go first. A kept index counts for
@@ -21,6 +21,7 @@ class VideoFiles {
  public:
   struct Options {
     CodecLimits limits;
+    double rate = 0;  // frames a second that videos are taken at (frames_at_rate); 0: as they are
     Bytes indices = Bytes{256} << 20;        // kept in memory
     std::shared_ptr<const Codecs> codecs{};  // null: codecs()
   };
@@ -29,6 +30,7 @@ class VideoFiles {
   explicit VideoFiles(Options options) : options_(std::move(options)) {}
 
   const CodecLimits& limits() const { return options_.limits; }
+  double rate() const { return options_.rate; }
   const Codecs& codecs() const { return options_.codecs ? *options_.codecs : framefold::codecs(); }
   std::shared_ptr<const VideoIndex> index(const std::string& path) const;
 

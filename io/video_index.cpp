@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <system_error>
 
 #include "io/bytes.h"
@@ -96,6 +98,23 @@ bool write_cached(const fs::path& place, const std::string& bytes) {
 Index VideoIndex::at(double seconds) const {
   const auto after = std::ranges::upper_bound(frames, seconds, {}, &VideoFrame::time);
   return std::max<Index>(0, after - frames.begin() - 1);
+}
+
+std::vector<Index> frames_at_rate(const VideoIndex& index, double rate, const CodecLimits& limits) {
+  std::vector<Index> frames;
+  if (rate <= 0) {
+    frames.resize(index.frames.size());
+    std::iota(frames.begin(), frames.end(), Index{0});
+    return frames;
+  }
+  const double early = std::min(0.001, 0.5 / rate);
+  const double count = std::max(1.0, std::ceil((index.duration - early) * rate));
+  if (count > static_cast<double>(limits.frames))
+    fail(ErrorCode::format, "at ", rate, " frames a second a video of ", index.duration,
+         " seconds has more than ", limits.frames, " frames; choose a lower rate");
+  for (double i = 0; i < count && index.size() > 0; ++i)
+    frames.push_back(index.at(i / rate + early));
+  return frames;
 }
 
 FileStamp stamp_of(const std::string& path) {

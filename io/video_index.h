@@ -61,6 +61,11 @@ struct VideoIndex {
 VideoIndex video_index(const std::string& path, const CodecLimits& limits,
                        const Codecs* scanner = nullptr);
 
+// The frames on show at 0, 1 / rate, 2 / rate, ... seconds while the video lasts: of each time the
+// nearest frame at or before it, so slower rates leave frames out, faster ones repeat them. A frame
+// counts from 1 ms before its time on: containers round to as much. rate 0: every frame once.
+std::vector<Index> frames_at_rate(const VideoIndex& index, double rate, const CodecLimits& limits);
+
 // Parts of it. `file` is the video's size and time of change; find_cached returns false where
 // nothing usable is kept.
 struct FileStamp {

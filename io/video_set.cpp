@@ -44,6 +44,19 @@ class Sampled final : public Dataset {
   Index label(Index index) const override { return set_->label(at(index).video); }
   std::vector<std::string> classes() const override { return set_->classes(); }
   Index source(Index index) const override { return at(index).video; }
+  std::shared_ptr<const Dataset> plain() const override {
+    auto same = std::make_shared<Sampled>(*this);
+    same->augmenter_.reset();
+    return same;
+  }
+  double rate(Index index) const override {
+    const auto video = set_->open(at(index).video);
+    const Sampling& sampling = options_.sampling;
+    if (sampling.kind != Sampling::Kind::segments)
+      return video->rate() / static_cast<double>(sampling.stride);
+    const auto segments = static_cast<double>(sampling.frames);
+    return video->rate() * std::min(1.0, segments / static_cast<double>(video->frames()));
+  }
   std::string name(Index index) const override {
     const Sample& sample = at(index);
     std::string name = set_->name(sample.video);

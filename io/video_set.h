@@ -28,6 +28,7 @@ class Video {
   virtual double time(Index) const {  // seconds, when a frame is shown; NaN without a clock
     return std::numeric_limits<double>::quiet_NaN();
   }
+  virtual double rate() const { return 0; }  // frames a second, the mean; 0: unknown
   // Box `box` of the frames named, in rising order, resized to the clip's [T, H, W, C].
   virtual void read(std::span<const Index> frames, const Box& box, Tensor clip) = 0;
 };

@@ -48,7 +48,7 @@ Value conv2d_encoder(Graph& g, const ModelOptions& options, Value clip) {
 }
 
 Autoencoder conv2d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
-  const Value clip = layers::clip_input(g, options.clip, batch);
+  const auto [clip, target] = layers::inputs(g, options, batch);
   const Conv3d same = hidden_layer(options);
   const auto [code, sizes] = encoded(g, options, clip);
   Value x = code;
@@ -61,8 +61,8 @@ Autoencoder conv2d_autoencoder(Graph& g, const ModelOptions& options, Index batc
   last.activation = options.loss == "bce" ? Activation::none : Activation::sigmoid;
   x = layers::conv(g, text("decoder.", options.widths.size()), x, options.clip.channels, kernel,
                    last);
-  const layers::Ending ending = layers::compare(g, x, clip, options.loss);
-  return {clip, code, ending.reconstruction, ending.loss};
+  const layers::Ending ending = layers::compare(g, x, target, options.loss);
+  return {clip, target, code, ending.reconstruction, ending.loss};
 }
 
 }  // namespace framefold

@@ -27,7 +27,7 @@ Value conv3d_encoder(Graph& g, const ModelOptions& options, Value clip) {
 }
 
 Autoencoder conv3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
-  const Value clip = layers::clip_input(g, options.clip, batch);
+  const auto [clip, target] = layers::inputs(g, options, batch);
   const Activation hidden = layers::activation_named(options.activation);
   const Value code = encoded(g, options, clip);
   Value x = code;
@@ -39,8 +39,8 @@ Autoencoder conv3d_autoencoder(Graph& g, const ModelOptions& options, Index batc
         i > 0 ? options.widths[i - 1] : options.clip.channels, {stride[0] == 2 ? 4 : 3, 4, 4},
         {.stride = stride, .padding = {1, 1, 1}, .activation = i > 0 ? hidden : last});
   }
-  const layers::Ending ending = layers::compare(g, x, clip, options.loss);
-  return {clip, code, ending.reconstruction, ending.loss};
+  const layers::Ending ending = layers::compare(g, x, target, options.loss);
+  return {clip, target, code, ending.reconstruction, ending.loss};
 }
 
 }  // namespace framefold

@@ -25,7 +25,7 @@ Value dense_encoder(Graph& g, const ModelOptions& options, Value clip) {
 }
 
 Autoencoder dense_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
-  const Value clip = layers::clip_input(g, options.clip, batch);
+  const auto [clip, target] = layers::inputs(g, options, batch);
   const Activation hidden = layers::activation_named(options.activation);
   const Value code = encoded(g, options, clip);
   Value x = code;
@@ -35,8 +35,8 @@ Autoencoder dense_autoencoder(Graph& g, const ModelOptions& options, Index batch
   const Activation last = options.loss == "bce" ? Activation::none : Activation::sigmoid;
   x = layers::dense(g, text("decoder.", options.widths.size() - 1), x, g.shape(clip).size() / batch,
                     last);
-  const layers::Ending ending = layers::compare(g, x, clip, options.loss);
-  return {clip, code, ending.reconstruction, ending.loss};
+  const layers::Ending ending = layers::compare(g, x, target, options.loss);
+  return {clip, target, code, ending.reconstruction, ending.loss};
 }
 
 }  // namespace framefold

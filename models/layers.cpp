@@ -97,6 +97,11 @@ void check_divisible(const ModelOptions& options) {
        ", or fewer widths");
 }
 
+Inputs inputs(Graph& g, const ModelOptions& options, Index batch) {
+  const Value clip = clip_input(g, options.clip, batch);
+  return {clip, options.restores ? g.input("target", g.type(clip)) : clip};
+}
+
 Ending compare(Graph& g, Value prediction, Value clip, const std::string& loss) {
   const Value shaped = reshape(g, prediction, g.shape(clip));
   if (loss == "bce")

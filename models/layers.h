@@ -32,6 +32,13 @@ Value tokens(Graph& g, Value code);
 Extents stride_of(const ModelOptions& options, std::size_t level);
 void check_divisible(const ModelOptions& options);
 
+// The u8 clips [B, T, H, W, C] that a model takes: input "clip", which it is fed, and what its loss
+// compares with: the same, or where the options say so the input "target".
+struct Inputs {
+  Value clip, target;
+};
+Inputs inputs(Graph& g, const ModelOptions& options, Index batch);
+
 // A decoder's last step: the loss between a prediction and the u8 clip that it stands for, and the
 // reconstruction in 0 ... 1. With bce the prediction is a logit.
 struct Ending {

@@ -30,6 +30,8 @@ struct ModelOptions {
   Index code = 0;                   // residual: channels of the code; 0: the last width
   std::string activation = "relu";  // relu, leaky_relu, tanh, sigmoid
   std::string loss = "mse";         // mse, l1, huber, bce (bce: the decoder ends in logits)
+  bool restores = false;            // follows the data: the loss compares with the input "target",
+                                    // u8 like "clip", in place of what the model is fed
 
   // Masked video transformers
   std::string size;                  // ti, s, b, l, h; empty: the six numbers below say it
@@ -54,6 +56,7 @@ struct ModelOptions {
 // What a model added to a graph. `clip` is the input "clip", u8 [B, T, H, W, C].
 struct Autoencoder {
   Value clip;
+  Value target;  // what the loss compares with: `clip`, or the input "target"
   Value code;
   Value reconstruction;  // f32 [B, T, H, W, C], 0 black to 1 white; may pass both a little
   Value loss;            // f32 [1], the mean over elements

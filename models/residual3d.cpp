@@ -58,7 +58,7 @@ Value residual3d_encoder(Graph& g, const ModelOptions& options, Value clip) {
 
 Autoencoder residual3d_autoencoder(Graph& g, const ModelOptions& options, Index batch) {
   const std::size_t levels = options.widths.size();
-  const Value clip = layers::clip_input(g, options.clip, batch);
+  const auto [clip, target] = layers::inputs(g, options, batch);
   const auto [code, sizes] = encoded(g, options, clip);
   Value x = layers::conv(g, "decoder.code", code, options.widths.back(), {1, 1, 1});
   for (std::size_t i = levels; i-- > 0;) {
@@ -69,8 +69,8 @@ Autoencoder residual3d_autoencoder(Graph& g, const ModelOptions& options, Index 
     x = layers::conv(g, level + ".up", x, i > 0 ? options.widths[i - 1] : options.clip.channels,
                      cube, same);
   }
-  const layers::Ending ending = layers::compare(g, x, clip, options.loss);
-  return {clip, code, ending.reconstruction, ending.loss};
+  const layers::Ending ending = layers::compare(g, x, target, options.loss);
+  return {clip, target, code, ending.reconstruction, ending.loss};
 }
 
 }  // namespace framefold

@@ -168,6 +168,9 @@ MaskedVideo videomae_masked(Graph& g, const ModelOptions& options, Value clip,
 
 Autoencoder videomae(Graph& g, const ModelOptions& given, Index batch) {
   const ModelOptions options = videomae_options(given);
+  if (options.restores)
+    wrong(
+        "learns from hidden parts of what it is fed and takes no other target; leave out corrupt");
   const TubeMask mask = videomae_mask(options);
   if (mask.masked() == 0)
     wrong("model.mask_ratio is ", options.mask_ratio, ", which masks none of ", mask.cells(),
@@ -178,6 +181,7 @@ Autoencoder videomae(Graph& g, const ModelOptions& given, Index batch) {
   const MaskedVideo made = videomae_masked(g, options, clip, tokens);
   const TubeletMse target = videomae_target(options);
   Autoencoder model{.clip = clip,
+                    .target = clip,
                     .code = made.encoded,
                     .reconstruction = fold_tubelets(g, made.predicted, clip, tokens.masked, target),
                     .loss = made.loss,

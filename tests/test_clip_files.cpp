@@ -77,6 +77,32 @@ TEST_F(Clips, WindowsByHand) {
   }
 }
 
+// 25 frames a second taken at 10: 0, 0.1, 0.2 ... seconds show frames 0, 2, 5, 7, 10, ...
+TEST_F(Clips, TakesARate) {
+  write("a.y4m", grey_video(25));
+  for (const Bytes cache : {Bytes{0}, Bytes{1} << 20}) {
+    ClipFiles options = small(directory_.path());
+    options.cache = cache;
+    options.held_out = 1;
+    options.stride = 1;
+    EXPECT_EQ(clip_files(options).held_out->rate(0), 25);
+    options.files = std::make_shared<const VideoFiles>(VideoFiles::Options{.rate = 10});
+    const auto clips = clip_files(options).held_out;
+    ASSERT_EQ(clips->size(), 2);  // of 10 frames
+    EXPECT_EQ(clips->rate(1), 10);
+    EXPECT_EQ(brightness(read(*clips, 0), 4), (std::vector{40, 42, 45, 47}));
+    EXPECT_EQ(brightness(read(*clips, 1), 4), (std::vector{50, 52, 55, 57}));
+    options.stride = 2;
+    const auto strided = clip_files(options).held_out;
+    EXPECT_EQ(strided->rate(0), 5);
+    EXPECT_EQ(brightness(read(*strided, 0), 4), (std::vector{40, 45, 50, 55}));
+    options.stride = 1;
+    // Every frame twice.
+    options.files = std::make_shared<const VideoFiles>(VideoFiles::Options{.rate = 50});
+    EXPECT_EQ(brightness(read(*clip_files(options).held_out, 0), 4), (std::vector{40, 40, 41, 41}));
+  }
+}
+
 TEST_F(Clips, ShortVideosHoldTheirLastFrame) {
   write("a.y4m", grey_video(4));
   for (const Bytes cache : {Bytes{0}, Bytes{1} << 20}) {

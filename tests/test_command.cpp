@@ -7,12 +7,14 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 #include <thread>
 
 #include "cli/config.h"
 #include "cli/exit.h"
 #include "cli/metrics.h"
 #include "cli/run_directory.h"
+#include "io/codecs.h"
 #include "io/file.h"
 #include "io/picture.h"
 #include "io/video_index.h"
@@ -256,6 +258,25 @@ TEST_F(Command, UsesWhatItTrained) {
       decode_png(read_file(directory / pictures[1]["picture"].get<std::string>(), 1 << 24));
   EXPECT_GT(strip.width, 4 * 96);
   EXPECT_TRUE(has(pictures[1]["animation"].get<std::string>()));
+  EXPECT_EQ(pictures[1]["frames"]["psnr"].size(), 4U);
+  EXPECT_GT(pictures[1]["frames"]["ssim"][3], -1.0);
+  EXPECT_EQ(pictures[1]["frames_per_second"], 8.0);
+  for (const std::string name : {"quality.csv", "quality.json", "psnr.svg", "ssim.svg"})
+    EXPECT_TRUE(has("runs/tiny/reconstructions/" + name)) << name;
+  std::istringstream csv(read_file(directory / "runs/tiny/reconstructions/quality.csv", 1 << 20));
+  std::string next, line;
+  Index lines = 0;
+  for (; std::getline(csv, next); ++lines) line = next;
+  EXPECT_EQ(lines, 1 + 2 * 4);  // heading, frames of two clips
+  EXPECT_EQ(line.substr(0, 19), "1,reconstruction,3,");
+  EXPECT_EQ(pictures[1].contains("video"), codecs_plugin().symbol != nullptr);
+  if (pictures[1].contains("video")) {
+    const std::string video = (directory / pictures[1]["video"].get<std::string>()).string();
+    const VideoIndex index = codecs().scan(video, {});
+    EXPECT_EQ(index.size(), 4);
+    EXPECT_EQ(index.width, 3 * (4 + 96 + 4));  // the three panels, each with its margin
+    EXPECT_NEAR(index.rate, 8, 1e-6);
+  }
   EXPECT_EQ(run({"reconstruct", "runs/tiny", "--clips", "1", "--out", "elsewhere"}).code,
             exit_done);
   EXPECT_TRUE(has("elsewhere/clip-0.png"));
@@ -271,6 +292,41 @@ TEST_F(Command, UsesWhatItTrained) {
   EXPECT_EQ(shown["train"], 36);
   EXPECT_EQ(shown["held_out"], 4);
   EXPECT_TRUE(has("sheet.png"));
+}
+
+// Corrupted clips beside clean ones: the same in training's last evaluation and in a later one.
+TEST_F(Command, RestoresWhatIsCorrupted) {
+  const Result result =
+      train({"--set", "corrupt.gaussian=0.3", "--set", "corrupt.masks=1", "--json"});
+  ASSERT_EQ(result.code, exit_done) << result.err;
+  const Json json = run({"eval", "runs/tiny", "--json"}).json();
+  EXPECT_EQ(json["fed"], result.json()["fed"]);
+  EXPECT_NEAR(json["psnr"].get<double>(), result.json()["held_out"]["psnr"].get<double>(), 1e-9);
+  // Noise of 0.3 on black is cut at 0: half of its variance stays, and the mask's grey.
+  EXPECT_GT(json["fed"]["psnr"], 8.0);
+  EXPECT_LT(json["fed"]["psnr"], 14.0);
+  const Json pictures = run({"reconstruct", "runs/tiny", "--clips", "1", "--json"}).json();
+  const Picture strip =
+      decode_png(read_file(directory / pictures[0]["picture"].get<std::string>(), 1 << 24));
+  EXPECT_EQ(strip.height, 4 + 4 * (18 + 96 + 4));  // one row more than without corruption
+  const auto height = [&](const Words& more) {
+    Words words{"data", "show", "tiny.toml", "--clips", "2", "--out", "sheet.png"};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(run(words).code, exit_done);
+    return decode_png(read_file(directory / "sheet.png", 1 << 24)).height;
+  };
+  // Twice as many rows, beside the margin of 4.
+  EXPECT_EQ(height({"--set", "corrupt.salt=0.2"}) - 4, 2 * (height({}) - 4));
+}
+
+// What the training data's mean clip predicts does not depend on augmentation.
+TEST_F(Command, TheMeanClipIsOfPlainClips) {
+  const Json plain = train({"--name", "plain", "--json"}).json();
+  const Json other =
+      train({"--name", "other", "--set", "augment.rotate=90", "--set", "augment.masks=2", "--json"})
+          .json();
+  EXPECT_EQ(plain["baseline_mean_frame"], other["baseline_mean_frame"]);
+  EXPECT_NE(plain["held_out"], other["held_out"]);
 }
 
 TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {

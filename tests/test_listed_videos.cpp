@@ -36,8 +36,9 @@ std::string halves(int frames, int first, const std::string& aspect = "1:1") {
 
 class ListedVideos : public NeedsCodecs {
  protected:
-  std::shared_ptr<const VideoSet> open(const std::string& name) const {
-    return listed_videos(read_list({.path = (directory_ / name).string()}));
+  std::shared_ptr<const VideoSet> open(const std::string& name, double rate = 0) const {
+    return listed_videos(read_list({.path = (directory_ / name).string()}),
+                         std::make_shared<const VideoFiles>(VideoFiles::Options{.rate = rate}));
   }
   const TemporaryDirectory directory_;
 };
@@ -79,6 +80,39 @@ TEST_F(ListedVideos, ClipsByHand) {
   }
   const Pixels held = clip_of(*clips, 3);  // three frames: 0, 2, 2
   EXPECT_EQ((std::vector<int>{held[0], held[16], held[32]}), (std::vector<int>{100, 102, 102}));
+}
+
+// 25 frames a second taken at 10: seconds 0, 0.1, 0.2, 0.3 show frames 0, 2, 5, 7. Packed, too.
+TEST_F(ListedVideos, TakesARate) {
+  directory_.write("a/1.y4m", halves(9, 40));
+  EXPECT_EQ(open("")->open(0)->rate(), 25);
+  const auto set = open("", 10);
+  EXPECT_EQ(set->open(0)->frames(), 4);
+  SampledClips options = small(false);
+  options.sampling = {.frames = 4};
+  options.crops = 1;
+  const auto clips = sampled_clips(set, {}, options);
+  EXPECT_EQ(clips->rate(0), 10);
+  Packing packing{.directory = (directory_ / "packed").string(),
+                  .height = 4,
+                  .width = 4,
+                  .channels = 1,
+                  .rate = 10};
+  pack(*set, packing);
+  const auto packed = sampled_clips(open_shards(packing.directory), {}, options);
+  EXPECT_EQ(packed->rate(0), 10);
+  for (const auto& data : {clips, packed}) {
+    const Pixels clip = clip_of(*data, 0);
+    EXPECT_EQ((std::vector<int>{clip[0], clip[16], clip[32], clip[48]}),
+              (std::vector<int>{40, 42, 45, 47}));
+  }
+  packing.rate = 5;  // is another packing
+  EXPECT_ERROR(ErrorCode::argument, "packed already", pack(*open("", 5), packing));
+  options.sampling = {.kind = Sampling::Kind::segments, .frames = 2};
+  EXPECT_EQ(sampled_clips(set, {}, options)->rate(0), 5);  // two of four
+  directory_.write("raw.txt", "f 4 7\n");
+  fs::create_directories(directory_ / "f");
+  EXPECT_ERROR(ErrorCode::config, "have no times", open("raw.txt", 10));
 }
 
 TEST_F(ListedVideos, PixelsThatAreNotSquare) {

@@ -188,6 +188,23 @@ TEST_F(Encoded, TellsVariableRates) {
   EXPECT_NEAR(index.frames[9].time, 0.36, 1e-6);
   EXPECT_NEAR(index.frames[12].time, 1.2, 1e-6);
   EXPECT_EQ(index.at(1.0), 11);
+  const std::vector<Index> taken = frames_at_rate(index, 5, {});
+  ASSERT_GE(taken.size(), 8U);
+  EXPECT_EQ(std::vector<Index>(taken.begin(), taken.begin() + 8),
+            (std::vector<Index>{0, 5, 10, 10, 11, 11, 12, 12}));
+}
+
+// Matroska rounds times to milliseconds: at a video's own rate every frame still comes once.
+TEST_F(Encoded, TheOwnRateTakesEveryFrameOnce) {
+  for (const char* name : {"a.mkv", "a.mp4"})
+    for (const char* rate : {"30", "24000/1001", "25"}) {
+      const fs::path path = encode(name, std::string("-vsync cfr -c:v libx264 -g 50 -r ") + rate);
+      const VideoIndex index = codecs().scan(path.string(), {});
+      std::vector<Index> all(static_cast<std::size_t>(index.size()));
+      std::iota(all.begin(), all.end(), Index{0});
+      const double own = std::string(rate) == "24000/1001" ? 24000.0 / 1001 : std::stod(rate);
+      EXPECT_EQ(frames_at_rate(index, own, {}), all) << name << ' ' << rate;
+    }
 }
 
 // A crop is that part of the upright frame.

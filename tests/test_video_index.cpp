@@ -55,6 +55,25 @@ TEST_F(VideoIndexTest, TellsWhatTheFileHolds) {
   EXPECT_EQ(index.at(7), 4);
 }
 
+// Frames at 0, 0.1, 0.5, 0.6 s; the last lasts as long as the others do on average, 0.2 s.
+TEST(FramesAtRate, ByHand) {
+  VideoIndex index;
+  for (const double time : {0.0, 0.1, 0.5, 0.6}) index.frames.push_back({time, 0});
+  index.rate = 5;
+  index.duration = 0.8;
+  EXPECT_EQ(frames_at_rate(index, 0, {}), (std::vector<Index>{0, 1, 2, 3}));
+  EXPECT_EQ(frames_at_rate(index, 10, {}), (std::vector<Index>{0, 1, 1, 1, 1, 2, 3, 3}));
+  EXPECT_EQ(frames_at_rate(index, 4, {}), (std::vector<Index>{0, 1, 2, 3}));  // 0, .25, .5, .75
+  EXPECT_EQ(frames_at_rate(index, 1, {}), (std::vector<Index>{0}));
+  EXPECT_EQ(frames_at_rate(index, 20, {}).size(), 16U);
+  index.frames[2].time = 0.5009;  // within the millisecond that containers round to
+  EXPECT_EQ(frames_at_rate(index, 4, {}), (std::vector<Index>{0, 1, 2, 3}));
+  index.frames[2].time = 0.5011;
+  EXPECT_EQ(frames_at_rate(index, 4, {}), (std::vector<Index>{0, 1, 1, 3}));
+  EXPECT_ERROR(ErrorCode::format, "more than 100 frames",
+               frames_at_rate(index, 1000, {.frames = 100}));
+}
+
 TEST_F(VideoIndexTest, IsKeptAndMadeAnewWhenTheFileChanges) {
   const std::string path = (directory_ / "a.y4m").string();
   directory_.write("a.y4m", video(5));

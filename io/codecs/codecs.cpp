@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "io/codecs/accelerator.h"
+#include "io/codecs/encoder.h"
 #include "io/codecs/libav.h"
 #include "io/codecs/readers.h"
 
@@ -29,6 +30,9 @@ class Libav final : public Codecs {
   std::unique_ptr<FrameReader> open(const std::string& path, const FrameFormat& format,
                                     const CodecLimits& limits) const override {
     return in_sequence(path, format, limits, gpu());
+  }
+  std::string mp4(std::span<const Picture> frames, double frames_per_second) const override {
+    return mp4_of(frames, frames_per_second);
   }
 
  private:
