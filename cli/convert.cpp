@@ -25,14 +25,20 @@ struct Arguments {
 
 struct Weights {
   Config config;
-  ModelOptions options;  // numbers in the place of a size
+  std::vector<std::string> classes;  // of a classifier
+  ModelOptions options;              // numbers in the place of a size
   std::unique_ptr<Parameters> parameters;
 };
 
 // The graph that holds the weights; it is never run.
-Graph graph_of(const ModelOptions& options) {
+Graph graph_of(const Config& config, const ModelOptions& options) {
   Graph graph(Mode::evaluate);
-  build_model(graph, options, 1);
+  ClassifierOptions classifier = config.task.classifier;
+  classifier.freeze = false;  // what is frozen is no parameter
+  if (config.task.classifies())
+    build_classifier(graph, options, classifier, 1);
+  else
+    build_model(graph, options, 1);
   return graph;
 }
 
@@ -60,11 +66,13 @@ Weights read_run(const Arguments& arguments) {
     fail(ErrorCode::config, arguments.in, " holds a ", weights.config.model.name,
          ", convert is for videomae");
   const ModelOptions old = videomae_options(model_options(weights.config));
-  auto parameters = std::make_unique<Parameters>(graph_of(old), false);
+  if (weights.config.task.classifies()) weights.classes = read_classes(run);
+  auto parameters = std::make_unique<Parameters>(graph_of(weights.config, old), false);
   load_weights(checkpoint_of(run, arguments.checkpoint), *parameters);
   apply(weights.config, arguments.sets);
   weights.options = videomae_options(model_options(weights.config));
-  weights.parameters = std::make_unique<Parameters>(graph_of(weights.options), false);
+  weights.parameters =
+      std::make_unique<Parameters>(graph_of(weights.config, weights.options), false);
   for (const Parameters::Entry& entry : weights.parameters->entries()) {
     const Tensor to = weights.parameters->value(entry.name);
     const Tensor from = parameters->value(entry.name);
@@ -89,11 +97,16 @@ Weights read_foreign(const Arguments& arguments) {
   if (transformers && !fs::exists(config_path))
     fail(ErrorCode::file, "there is no ", config_path.string(),
          ", which says how many heads the weights have; put transformers' beside them");
-  const ForeignConfig foreign =
-      transformers ? read_videomae_config(config_path) : guess_videomae_config(file, file_path);
+  const ForeignConfig foreign = transformers ? read_videomae_config(config_path, classes_in(file))
+                                             : guess_videomae_config(file, file_path);
   Weights weights;
   Config& config = weights.config;
   config.model = foreign.model;
+  weights.classes = foreign.classes;
+  if (!foreign.classes.empty()) {
+    config.task.kind = "classify";
+    config.task.classifier.classes = static_cast<Index>(foreign.classes.size());
+  }
   config.data.kind = "videos";
   config.data.frames = foreign.model.clip.frames;
   config.data.height = foreign.model.clip.height;
@@ -101,7 +114,7 @@ Weights read_foreign(const Arguments& arguments) {
   config.data.channels = foreign.model.clip.channels;
   apply(config, arguments.sets);
   weights.options = videomae_options(model_options(config));
-  const Graph graph = graph_of(weights.options);
+  const Graph graph = graph_of(config, weights.options);
   const ForeignWeights checked(file, file_path, graph, weights.options);
   weights.parameters = std::make_unique<Parameters>(graph, false);
   checked.read(*weights.parameters);
@@ -117,10 +130,19 @@ void write_run(Weights& weights, const fs::path& out) {
   for (const Parameters::Entry& entry : weights.parameters->entries())
     views.push_back({entry.name, weights.parameters->value(entry.name)});
   write_safetensors(run.checkpoints() / "step-00000000.safetensors", views);
+  if (config.task.classifies()) write_classes(run, weights.classes);
   write_file(run.config(), to_toml(config, version_text()));
 }
 
 void write_foreign(const Weights& weights, const fs::path& out, WeightNames names) {
+  const ClassifierOptions& head = weights.config.task.classifier;
+  if (weights.config.task.classifies() && (head.head != "linear" || head.pool != "mean"))
+    fail(ErrorCode::config, "task.head is ", head.head, " and task.pool ", head.pool,
+         "; others' classifiers have a linear head on the mean of the tokens");
+  if (weights.config.task.classifies() && weights.options.encoder_norm)
+    fail(ErrorCode::config,
+         "model.encoder_norm is true, but others' classifiers normalise the mean "
+         "of the tokens alone; fine-tune with model.encoder_norm=false");
   make_folder(out);
   const auto tensors = foreign_weights(*weights.parameters, weights.options, names);
   std::vector<NamedView> views;
@@ -128,7 +150,7 @@ void write_foreign(const Weights& weights, const fs::path& out, WeightNames name
     views.push_back({tensor.name, {tensor.numbers.data(), DType::f32, tensor.shape}});
   write_safetensors(out / "model.safetensors", views, {{"format", "pt"}});
   if (names == WeightNames::original) return;
-  write_file(out / "config.json", videomae_config(weights.options).dump(2) + '\n');
+  write_file(out / "config.json", videomae_config(weights.options, weights.classes).dump(2) + '\n');
   write_file(out / "preprocessor_config.json",
              videomae_preprocessor(weights.options).dump(2) + '\n');
 }

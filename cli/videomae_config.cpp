@@ -1,5 +1,6 @@
 #include "cli/videomae_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -90,7 +91,15 @@ Index blocks_of(const SafetensorsFile& file, const std::string& prefix) {
 
 }  // namespace
 
-ForeignConfig read_videomae_config(const fs::path& path) {
+Index classes_in(const SafetensorsFile& file) {
+  for (const char* name : {"classifier.weight", "head.weight"})
+    if (const SafetensorsEntry* entry = file.find(name);
+        entry != nullptr && entry->shape.rank() == 2)
+      return std::min(largest, entry->shape[0]);
+  return 0;
+}
+
+ForeignConfig read_videomae_config(const fs::path& path, Index classes) {
   const Reader json(path);
   if (const std::string type = json.word("model_type", ""); type != "videomae")
     json.wrong("model_type is \"", type, "\", expected \"videomae\"");
@@ -98,8 +107,19 @@ ForeignConfig read_videomae_config(const fs::path& path) {
     json.wrong("hidden_act is \"", f, "\", Framefold's blocks have \"gelu\"");
   if (!json.flag("qv_bias", true)) json.wrong("qv_bias is false, Framefold's blocks have biases");
   ForeignConfig config;
-  if (const Json* names = json.find("architectures"); names != nullptr && names->is_array())
-    for (const Json& name : *names) config.classifier |= name == "VideoMAEForVideoClassification";
+  const Json* names = json.find("id2label");
+  for (Index i = 0; i < classes; ++i) {
+    const std::string number = text(i);
+    const bool named = names != nullptr && names->is_object() && names->contains(number) &&
+                       (*names)[number].is_string();
+    std::string name = named ? (*names)[number].get<std::string>() : "class " + number;
+    std::ranges::replace(name, '\n', ' ');
+    config.classes.push_back(std::move(name));
+  }
+  if (classes > 0 && !json.flag("use_mean_pooling", true))
+    json.wrong(
+        "use_mean_pooling is false: this classifier looks at its first token alone, "
+        "Framefold's at the mean of all");
   ModelOptions& model = config.model;
   model.name = "videomae";
   const auto [height, width] = json.sides("image_size", 224);
@@ -117,12 +137,13 @@ ForeignConfig read_videomae_config(const fs::path& path) {
   model.decoder_heads = json.integer("decoder_num_attention_heads", 6);
   const Index hidden = json.integer("intermediate_size", 3072);
   const Index decoder_hidden = json.integer("decoder_intermediate_size", 1536);
-  if (!config.classifier && hidden * model.decoder_width != decoder_hidden * model.width)
+  if (classes == 0 && hidden * model.decoder_width != decoder_hidden * model.width)
     json.wrong("hidden units are ", hidden, " of ", model.width, " and ", decoder_hidden, " of ",
                model.decoder_width, ", expected the same ratio in both parts");
   model.mlp_ratio = static_cast<double>(hidden) / static_cast<double>(model.width);
   model.norm_epsilon = json.number("layer_norm_eps", 1e-12);
   model.final_epsilon = 1e-5;  // what its decoder and classifier are built with
+  model.encoder_norm = classes == 0;
   model.target = json.flag("norm_pix_loss", true) ? "normalized" : "raw";
   model.input = model.clip.channels == 3 ? "imagenet" : "unit";
   return config;
@@ -139,7 +160,7 @@ ForeignConfig guess_videomae_config(const SafetensorsFile& file, const fs::path&
          "transformers' weights");
   };
   ForeignConfig config;
-  config.classifier = file.find("mask_token") == nullptr;
+  for (Index i = 0; i < classes_in(file); ++i) config.classes.push_back(text("class ", i));
   ModelOptions& model = config.model;
   model.name = "videomae";
   const Shape patch = shape_of({"encoder.patch_embed.proj.weight", "patch_embed.proj.weight",
@@ -156,7 +177,8 @@ ForeignConfig guess_videomae_config(const SafetensorsFile& file, const fs::path&
   };
   model.heads = heads(model.width);
   model.decoder_width = model.decoder_depth = model.decoder_heads = 1;
-  if (!config.classifier) {
+  model.encoder_norm = config.classes.empty();
+  if (config.classes.empty()) {
     model.decoder_width = shape_of({"mask_token"}, 3)[2];
     model.decoder_depth = blocks_of(file, "decoder.blocks.");
     model.decoder_heads = model.decoder_width == 640 ? 8 : heads(model.decoder_width);
@@ -175,11 +197,14 @@ ForeignConfig guess_videomae_config(const SafetensorsFile& file, const fs::path&
   return config;
 }
 
-Json videomae_config(const ModelOptions& o) {
+Json videomae_config(const ModelOptions& o, const std::vector<std::string>& classes) {
   const auto hidden = [&](Index width) {
     return static_cast<Index>(std::llround(o.mlp_ratio * static_cast<double>(width)));
   };
-  Json json{{"architectures", {"VideoMAEForPreTraining"}}, {"model_type", "videomae"}};
+  const bool classifier = !classes.empty();
+  Json json{{"model_type", "videomae"}};
+  json["architectures"] =
+      Json::array({classifier ? "VideoMAEForVideoClassification" : "VideoMAEForPreTraining"});
   if (o.clip.height == o.clip.width)
     json["image_size"] = o.clip.height;
   else
@@ -195,7 +220,11 @@ Json videomae_config(const ModelOptions& o) {
   json["hidden_act"] = "gelu";
   json["layer_norm_eps"] = o.norm_epsilon;
   json["qv_bias"] = true;
-  json["use_mean_pooling"] = false;
+  json["use_mean_pooling"] = classifier;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    json["id2label"][text(i)] = classes[i];
+    json["label2id"][classes[i]] = i;
+  }
   json["decoder_hidden_size"] = o.decoder_width;
   json["decoder_num_hidden_layers"] = o.decoder_depth;
   json["decoder_num_attention_heads"] = o.decoder_heads;

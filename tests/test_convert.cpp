@@ -82,6 +82,36 @@ TEST(Convert, ThereAndBack) {
   EXPECT_EQ(resolve({.file = again + "/config.toml"}).model.norm_epsilon, 1e-6);
 }
 
+TEST(Convert, Classifiers) {
+  const TemporaryDirectory directory;
+  const fs::path published = source_file("tests/fixtures/videomae/classifier");
+  const std::string run = directory / "run", hf = directory / "hf", old = directory / "old";
+  convert({published, "--to", "framefold", "--out", run});
+  const Config config = resolve({.file = run + "/config.toml"});
+  EXPECT_TRUE(config.task.classifies());
+  EXPECT_EQ(config.task.classifier.classes, 5);
+  EXPECT_FALSE(config.model.encoder_norm);
+  EXPECT_EQ(bytes_of(fs::path(run) / "classes.txt"),
+            "LABEL_0\nLABEL_1\nLABEL_2\nLABEL_3\nLABEL_4\n");
+  convert({run, "--to", "transformers", "--out", hf});
+  EXPECT_EQ(tensors_of(fs::path(hf) / "model.safetensors"),
+            tensors_of(published / "model.safetensors"));
+  const Json json = Json::parse(bytes_of(fs::path(hf) / "config.json"));
+  EXPECT_EQ(json["architectures"][0], "VideoMAEForVideoClassification");
+  EXPECT_EQ(json["id2label"]["4"], "LABEL_4");
+  EXPECT_EQ(json["use_mean_pooling"], true);
+
+  // The original's fine-tuned names have no "encoder.".
+  convert({run, "--to", "original", "--out", old});
+  const fs::path file = fs::path(old) / "model.safetensors";
+  EXPECT_TRUE(tensors_of(file).contains("blocks.0.attn.qkv.weight"));
+  const std::string again = directory / "again";
+  convert({file, "--to", "framefold", "--out", again, "--set", "data.frames=4", "--set",
+           "data.height=24", "--set", "data.width=32", "--set", "model.heads=3"});
+  const char* checkpoint = "checkpoints/step-00000000.safetensors";
+  EXPECT_EQ(bytes_of(fs::path(again) / checkpoint), bytes_of(fs::path(run) / checkpoint));
+}
+
 TEST(Convert, LearnedPositionsFollowTheClip) {
   const TemporaryDirectory directory;
   const std::string run = directory / "run", longer = directory / "longer";
