@@ -58,7 +58,7 @@ class FlatMemory : public NeedsCodecs {
     // A worker has its file, its folder's listing here has one.
     EXPECT_LE(most_files, files_before_ + 2 * workers + 2);
 #if !defined(__SANITIZE_ADDRESS__)  // which keeps what was freed
-    EXPECT_LE(resident(), before + (Bytes{1} << 20));
+    EXPECT_LE(resident(), before + (Bytes{2} << 20));
 #endif
   }
 

@@ -29,6 +29,7 @@ Demuxer::Demuxer(const std::string& path, const CodecLimits& limits, const Video
     return a.decoded >= b.decoded;
   };
   seeks_ = std::ranges::adjacent_find(index_->packets, out_of_order) == index_->packets.end();
+  rewinds_ = seeks_;
 }
 
 void Demuxer::open() {
@@ -153,8 +154,9 @@ AVPacket* Demuxer::next() {
 void Demuxer::skip_to(Index packet) {
   packets_ = 0;
   if (position_ > packet || packet - position_ > near) {
-    // Where the container's own table leads too far, the start is left.
-    if (seeks_ && packet > near) seeks_ = seek(packet);
+    // Where the container's own table leads too far, the file is opened anew.
+    bool& works = packet > near ? seeks_ : rewinds_;
+    if (works) works = seek(packet);
     if (position_ > packet) open();
   }
   while (position_ < packet)

@@ -36,8 +36,8 @@ class Demuxer {
   OwnedBytestream bytes_;
   OwnedFormat format_;
   OwnedPacket packet_{av_packet_alloc()};
-  bool pending_ = false;  // packet_ holds what next() returns
-  bool seeks_ = false;
+  bool pending_ = false;                  // packet_ holds what next() returns
+  bool seeks_ = false, rewinds_ = false;  // whether seek() works, and to the first packets
   int stream_ = -1;
   Index position_ = 0, packets_ = 0;
 };

@@ -213,7 +213,7 @@ void Resizer::run(const AVFrame& frame, std::uint8_t* pixels) {
   const bool coloured = rgb && describe(frame)->nb_components > 1;
   const auto line = [&](std::size_t i) { return lines_[i].data(); };
   for (Index y = 0; y < format_.height; ++y, pixels += format_.width * format_.channels) {
-    const std::size_t luma = y % 2;
+    const auto luma = static_cast<std::size_t>(y % 2);
     if (luma == 0)
       two_lines(frame, {0, 0}, {y, std::min(y + 1, format_.height - 1)}, line(0), line(1));
     if (coloured) two_lines(frame, {1, 2}, {y, y}, line(2), line(3));
