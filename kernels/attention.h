@@ -50,10 +50,10 @@ struct AttentionShape {
   double scale;
 
   AttentionShape(const Attention& attention, const Shape& qkv);
-  Index query(Index b, Index h) const { return b * tokens * row + h * depth; }
-  Index key(Index b, Index h) const { return query(b, h) + heads * depth; }
-  Index value(Index b, Index h) const { return query(b, h) + 2 * heads * depth; }
-  Index out(Index b, Index h) const { return b * tokens * out_row + h * depth; }
+  constexpr Index query(Index b, Index h) const { return b * tokens * row + h * depth; }
+  constexpr Index key(Index b, Index h) const { return query(b, h) + heads * depth; }
+  constexpr Index value(Index b, Index h) const { return query(b, h) + 2 * heads * depth; }
+  constexpr Index out(Index b, Index h) const { return b * tokens * out_row + h * depth; }
 };
 
 inline Index length_of(View lengths, Index b, Index tokens) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/device.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -152,6 +153,8 @@ AttentionShape::AttentionShape(const Attention& attention, const Shape& qkv)
 
 void attention_forward(const Stream& stream, const Attention& attention, Tensor y, Tensor lse,
                        Workspace workspace, View qkv, View lengths) {
+  if (on_device(stream))
+    return device<&attention_forward>(stream, attention, y, lse, workspace, qkv, lengths);
   expect_lengths(lengths, qkv.shape[1]);
   if (fast::attention_forward(stream, attention, y, lse, workspace, qkv, lengths)) return;
   for_float(qkv.dtype, [&]<class T>(T) {
@@ -162,11 +165,14 @@ void attention_forward(const Stream& stream, const Attention& attention, Tensor 
 
 Bytes attention_forward_workspace(const Stream& stream, const Attention& attention,
                                   const TensorType& qkv) {
+  if (on_device(stream)) return device<&attention_forward_workspace>(stream, attention, qkv);
   return fast::attention_forward_workspace(stream, attention, qkv);
 }
 
 void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dqkv,
                      Workspace workspace, View dy, View qkv, View y, View lse, View lengths) {
+  if (on_device(stream))
+    return device<&attention_dgrad>(stream, attention, dqkv, workspace, dy, qkv, y, lse, lengths);
   if (fast::attention_dgrad(stream, attention, dqkv, workspace, dy, qkv, y, lse, lengths)) return;
   for_float(qkv.dtype, [&]<class T>(T) {
     dgrad<T>(stream, {attention, qkv.shape}, attention.causal, dqkv.as<T>(), dy.as<T>(),
@@ -176,6 +182,7 @@ void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dq
 
 Bytes attention_dgrad_workspace(const Stream& stream, const Attention& attention,
                                 const TensorType& qkv) {
+  if (on_device(stream)) return device<&attention_dgrad_workspace>(stream, attention, qkv);
   return fast::attention_dgrad_workspace(stream, attention, qkv);
 }
 

@@ -533,10 +533,10 @@ void check_device(const OpCase& value) {
 // Operations with CUDA kernels.
 bool on_device(const std::string& op) {
   static const std::set<std::string, std::less<>> operations{
-      "activation",   "add",         "concat",     "conv3d",         "conv_transpose3d",
-      "dropout",      "gather_rows", "layer_norm", "linear",         "matmul",
-      "multiply",     "noise",       "permute",    "pointwise_loss", "scale",
-      "scatter_rows", "slice",       "softmax"};
+      "activation", "add",         "attention",      "concat", "conv3d",       "conv_transpose3d",
+      "dropout",    "gather_rows", "layer_norm",     "linear", "matmul",       "multiply",
+      "noise",      "permute",     "pointwise_loss", "scale",  "scatter_rows", "slice",
+      "softmax"};
   return operations.contains(op);
 }
 

@@ -68,30 +68,29 @@ class TileFetch {
   float value_[tile_loads];
 };
 
-// store(part, g, i, j, sum): the sum over the k of one part.
-template <class A, class B, class Store>
-__global__ void __launch_bounds__(tile_threads)
-    multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
-  const Index g = blockIdx.x / row_tiles;
-  const Index first_i = blockIdx.x % row_tiles * tile_side;
-  const Index first_j = static_cast<Index>(blockIdx.y) * tile_side;
-  const Index begin_k = extent.k * blockIdx.z / gridDim.z;
-  const Index end_k = extent.k * (blockIdx.z + 1) / gridDim.z;
-  const int ti = static_cast<int>(threadIdx.x) / (tile_side / 4);
-  const int tj = static_cast<int>(threadIdx.x) % (tile_side / 4);
+using TileBuffer = TilePack[2][tile_depth][tile_side / 4 + 1];
 
-  TileFetch<A> from_a(a, g, first_i, extent.m);
-  TileFetch<B> from_b(b, g, first_j, extent.n);
+__device__ __forceinline__ int tile_row() {  // the first of this thread's 4
+  return static_cast<int>(threadIdx.x) / (tile_side / 4) * 4;
+}
+__device__ __forceinline__ int tile_column() {
+  return static_cast<int>(threadIdx.x) % (tile_side / 4) * 4;
+}
+
+// sum += this thread's results of the k from begin_k to end_k. A barrier has passed behind the last
+// read of the buffers when it returns.
+template <class A, class B>
+__device__ __forceinline__ void add_products(TileFetch<A> from_a, TileFetch<B> from_b,
+                                             Index begin_k, Index end_k, bool useful,
+                                             TileBuffer& a_tile, TileBuffer& b_tile,
+                                             float (&sum)[4][4]) {
+  const int ti = tile_row() / 4;
+  const int tj = tile_column() / 4;
   from_a.fetch(begin_k, end_k);
   from_b.fetch(begin_k, end_k);
   from_a.put(a_tile[0]);
   from_b.put(b_tile[0]);
   __syncthreads();
-
-  const bool useful = first_i + ti * 4 < extent.m && first_j + tj * 4 < extent.n;
-  float sum[4][4] = {};
   int current = 0;
   for (Index k = begin_k; k < end_k; k += tile_depth) {
     const bool more = k + tile_depth < end_k;
@@ -115,13 +114,30 @@ __global__ void __launch_bounds__(tile_threads)
     __syncthreads();
     current = 1 - current;
   }
+}
+
+// store(part, g, i, j, sum): the sum over the k of one part.
+template <class A, class B, class Store>
+__global__ void __launch_bounds__(tile_threads)
+    multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles) {
+  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  const Index g = blockIdx.x / row_tiles;
+  const Index first_i = blockIdx.x % row_tiles * tile_side;
+  const Index first_j = static_cast<Index>(blockIdx.y) * tile_side;
+  const Index begin_k = extent.k * blockIdx.z / gridDim.z;
+  const Index end_k = extent.k * (blockIdx.z + 1) / gridDim.z;
+  const bool useful = first_i + tile_row() < extent.m && first_j + tile_column() < extent.n;
+  float sum[4][4] = {};
+  add_products(TileFetch<A>(a, g, first_i, extent.m), TileFetch<B>(b, g, first_j, extent.n),
+               begin_k, end_k, useful, a_tile, b_tile, sum);
 
 #pragma unroll
   for (int i = 0; i < 4; ++i)
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      const Index row = first_i + ti * 4 + i;
-      const Index column = first_j + tj * 4 + j;
+      const Index row = first_i + tile_row() + i;
+      const Index column = first_j + tile_column() + j;
       if (row < extent.m && column < extent.n) store(blockIdx.z, g, row, column, sum[i][j]);
     }
 }
