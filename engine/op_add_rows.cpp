@@ -29,11 +29,13 @@ class AddRowsOp final : public Op {
     return {y};
   }
 
-  Needs needs(const Stream&, const Types& in, const Types&) const override {
+  Needs needs(const Stream& stream, const Types& in, const Types& out) const override {
     const bool token = in.size() > 3;
     return {.reads_inputs = token ? Operands{2, 3} : Operands{2},
             .differentiable = token ? Operands{0, 1, 4} : Operands{0, 1},
-            .accumulates = token ? Operands{1, 4} : Operands{1}};
+            .accumulates = token ? Operands{1, 4} : Operands{1},
+            .backward_workspace =
+                token ? add_rows_wgrad_token_workspace(stream, out[0], in[0].shape[1]) : 0};
   }
 
   void forward(Run& run) const override {
@@ -46,7 +48,7 @@ class AddRowsOp final : public Op {
     if (run.wants(1))
       add_rows_wgrad_table(run.stream, run.din[1], run.dout[0], run.in[2], optional(run, 3));
     if (run.in.size() > 3 && run.wants(4))
-      add_rows_wgrad_token(run.stream, run.din[4], run.dout[0], run.in[0].shape[1]);
+      add_rows_wgrad_token(run.stream, run.din[4], run.workspace, run.dout[0], run.in[0].shape[1]);
   }
 
   double forward_flops(const Types&, const Types& out) const override {

@@ -27,6 +27,8 @@ void add_rows_forward(const Stream& stream, Tensor y, View x, View table, View i
                       View token);
 void add_rows_dgrad(const Stream& stream, Tensor dx, View dy);
 void add_rows_wgrad_table(const Stream& stream, Tensor dtable, View dy, View index, View masked);
-void add_rows_wgrad_token(const Stream& stream, Tensor dtoken, View dy, Index rows);  // rows = M
+void add_rows_wgrad_token(const Stream& stream, Tensor dtoken, Workspace workspace, View dy,
+                          Index rows);  // rows = M
+Bytes add_rows_wgrad_token_workspace(const Stream& stream, const TensorType& dy, Index rows);
 
 }  // namespace framefold

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 
 namespace framefold {
@@ -24,6 +25,8 @@ void for_columns(const Stream& stream, Index width, Index rows, Body&& body) {
 
 void add_rows_forward(const Stream& stream, Tensor y, View x, View table, View index, View masked,
                       View token) {
+  if (on_device(stream))
+    return device<&add_rows_forward>(stream, y, x, table, index, masked, token);
   expect_index("add_rows", index, table.shape[0], "the table");
   if (token) expect_index("add_rows", masked, table.shape[0], "the table");
   const Index rows = y.shape[1];
@@ -51,6 +54,7 @@ void add_rows_forward(const Stream& stream, Tensor y, View x, View table, View i
 }
 
 void add_rows_dgrad(const Stream& stream, Tensor dx, View dy) {
+  if (on_device(stream)) return device<&add_rows_dgrad>(stream, dx, dy);
   const Index given = dx.shape[1];
   const Index width = dx.shape[2];
   for_float(dx.dtype, [&]<class T>(T) {
@@ -63,6 +67,7 @@ void add_rows_dgrad(const Stream& stream, Tensor dx, View dy) {
 }
 
 void add_rows_wgrad_table(const Stream& stream, Tensor dtable, View dy, View index, View masked) {
+  if (on_device(stream)) return device<&add_rows_wgrad_table>(stream, dtable, dy, index, masked);
   const Index rows = dy.shape[1];
   const Index width = dy.shape[2];
   const Index given = index.shape[1];
@@ -82,7 +87,9 @@ void add_rows_wgrad_table(const Stream& stream, Tensor dtable, View dy, View ind
   });
 }
 
-void add_rows_wgrad_token(const Stream& stream, Tensor dtoken, View dy, Index given) {
+void add_rows_wgrad_token(const Stream& stream, Tensor dtoken, Workspace workspace, View dy,
+                          Index given) {
+  if (on_device(stream)) return device<&add_rows_wgrad_token>(stream, dtoken, workspace, dy, given);
   const Index rows = dy.shape[1];
   const Index width = dy.shape[2];
   for_float(dy.dtype, [&]<class T>(T) {
@@ -100,6 +107,10 @@ void add_rows_wgrad_token(const Stream& stream, Tensor dtoken, View dy, Index gi
         }
     });
   });
+}
+
+Bytes add_rows_wgrad_token_workspace(const Stream& stream, const TensorType& dy, Index rows) {
+  return on_device(stream) ? device<&add_rows_wgrad_token_workspace>(stream, dy, rows) : 0;
 }
 
 }  // namespace framefold

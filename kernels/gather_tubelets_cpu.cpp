@@ -1,5 +1,6 @@
 #include "kernels/gather_tubelets.h"
 
+#include "kernels/device.h"
 #include "kernels/pixel_lines.h"
 #include "kernels/pointwise.h"
 #include "kernels/tubelets.h"
@@ -8,6 +9,7 @@ namespace framefold {
 
 void gather_tubelets(const Stream& stream, const Extents& tubelet, const Pixels& pixels, Tensor y,
                      View clip, View index) {
+  if (on_device(stream)) return device<&gather_tubelets>(stream, tubelet, pixels, y, clip, index);
   const TubeletGrid grid(clip.shape, tubelet);
   if (index) expect_index("gather_tubelets", index, grid.tokens(), "the grid of tubelets");
   const Index picks = y.shape[1];

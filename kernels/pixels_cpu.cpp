@@ -1,11 +1,13 @@
 #include "kernels/pixels.h"
 
+#include "kernels/device.h"
 #include "kernels/pixel_lines.h"
 #include "kernels/pointwise.h"
 
 namespace framefold {
 
 void pixels_forward(const Stream& stream, const Pixels& pixels, Tensor y, View x) {
+  if (on_device(stream)) return device<&pixels_forward>(stream, pixels, y, x);
   const Index channels =
       std::max<Index>(1, static_cast<Index>(std::max(pixels.mean.size(), pixels.deviation.size())));
   for_float(y.dtype, [&]<class T>(T) {

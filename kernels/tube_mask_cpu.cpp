@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/device.h"
+
 namespace framefold {
 namespace {
 
@@ -34,6 +36,8 @@ Index TubeMask::masked() const {
 
 void tube_mask(const Stream& stream, const TubeMask& mask, Random random, Tensor visible,
                Tensor masked, Workspace workspace, View samples) {
+  if (on_device(stream))
+    return device<&tube_mask>(stream, mask, random, visible, masked, workspace, samples);
   const Index cells = mask.cells();
   const Index masked_cells = mask.masked() / (mask.tokens() / cells);
   const Index batch = visible.shape[0];
@@ -63,6 +67,7 @@ void tube_mask(const Stream& stream, const TubeMask& mask, Random random, Tensor
 }
 
 Bytes tube_mask_workspace(const Stream& stream, const TubeMask& mask, Index batch) {
+  if (on_device(stream)) return device<&tube_mask_workspace>(stream, mask, batch);
   return Workspace::padded(static_cast<Bytes>(parts_of(stream, batch) * 2 * mask.cells()) *
                            sizeof(std::uint64_t));
 }

@@ -1,11 +1,14 @@
 #include "kernels/tubelet_mse.h"
 
+#include "kernels/device.h"
 #include "kernels/tubelet_targets.h"
 
 namespace framefold {
 
 void tubelet_mse_forward(const Stream& stream, const TubeletMse& mse, Tensor y, Tensor scales,
                          Workspace workspace, View x, View clip, View index) {
+  if (on_device(stream))
+    return device<&tubelet_mse_forward>(stream, mse, y, scales, workspace, x, clip, index);
   const TubeletTargets targets(mse, x, clip, index);
   if (index) expect_index("tubelet_mse", index, targets.grid.tokens(), "the grid of tubelets");
   const Index channels = targets.grid.channels;
@@ -38,6 +41,8 @@ Bytes tubelet_mse_workspace(const TensorType& x) {
 
 void tubelet_mse_dgrad(const Stream& stream, const TubeletMse& mse, Tensor dx, View dy, View x,
                        View clip, View index, View scales) {
+  if (on_device(stream))
+    return device<&tubelet_mse_dgrad>(stream, mse, dx, dy, x, clip, index, scales);
   const TubeletTargets targets(mse, x, clip, index);
   const Index channels = targets.grid.channels;
   const Index features = targets.grid.features();

@@ -27,13 +27,13 @@ struct TubeletGrid {
         frame(clip[2] * row),
         sample(clip[1] * frame) {}
 
-  Index tokens() const { return grid[0] * grid[1] * grid[2]; }
-  Index lines() const { return size[0] * size[1]; }  // of a tubelet, each `line` elements
-  Index line() const { return size[2] * channels; }
-  Index features() const { return lines() * line(); }
+  constexpr Index tokens() const { return grid[0] * grid[1] * grid[2]; }
+  constexpr Index lines() const { return size[0] * size[1]; }  // of a tubelet, each `line` elements
+  constexpr Index line() const { return size[2] * channels; }
+  constexpr Index features() const { return lines() * line(); }
 
   // Where a line of a tubelet begins in its sample.
-  Index at(Index token, Index line) const {
+  constexpr Index at(Index token, Index line) const {
     const Index t = token / (grid[1] * grid[2]) * size[0] + line / size[1];
     const Index h = token / grid[2] % grid[1] * size[1] + line % size[1];
     return t * frame + h * row + token % grid[2] * this->line();

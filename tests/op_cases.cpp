@@ -532,11 +532,30 @@ void check_device(const OpCase& value) {
 
 // Operations with CUDA kernels.
 bool on_device(const std::string& op) {
-  static const std::set<std::string, std::less<>> operations{
-      "activation", "add",         "attention",      "concat", "conv3d",       "conv_transpose3d",
-      "dropout",    "gather_rows", "layer_norm",     "linear", "matmul",       "multiply",
-      "noise",      "permute",     "pointwise_loss", "scale",  "scatter_rows", "slice",
-      "softmax"};
+  static const std::set<std::string, std::less<>> operations{"activation",
+                                                             "add",
+                                                             "add_rows",
+                                                             "attention",
+                                                             "concat",
+                                                             "conv3d",
+                                                             "conv_transpose3d",
+                                                             "dropout",
+                                                             "gather_rows",
+                                                             "gather_tubelets",
+                                                             "layer_norm",
+                                                             "linear",
+                                                             "matmul",
+                                                             "multiply",
+                                                             "noise",
+                                                             "permute",
+                                                             "pixels",
+                                                             "pointwise_loss",
+                                                             "scale",
+                                                             "scatter_rows",
+                                                             "slice",
+                                                             "softmax",
+                                                             "tube_mask",
+                                                             "tubelet_mse"};
   return operations.contains(op);
 }
 

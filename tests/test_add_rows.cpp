@@ -58,7 +58,7 @@ TEST(AddRows, HandComputed) {
     add_rows_wgrad_table(stream, dtable, dy, index, masked);
     EXPECT_EQ(dtable.values, (std::vector<float>{112, 14, 12, 14, 12, 14}));
     Array<> dtoken{{2}, {0, 1000}};
-    add_rows_wgrad_token(stream, dtoken, dy, 1);
+    add_rows_wgrad_token(stream, dtoken, {}, dy, 1);
     EXPECT_EQ(dtoken.values, (std::vector<float>{28, 1032}));
 
     Array<> plain{x.shape};

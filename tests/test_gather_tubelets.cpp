@@ -9,13 +9,14 @@ namespace framefold::test {
 
 // One pixel, several channels with and without means, lines beyond one piece, all and few tubelets.
 OP_CASES(gather_tubelets) {
-  const auto cut = [&](const Shape& clip, const Extents& tubelet, const Pixels& pixels,
-                       Index picks) {
+  const auto cut = [&](const Shape& clip, const Extents& tubelet, const Pixels& pixels, Index picks,
+                       DType type = DType::f32) {
     const Index tokens = clip[1] / tubelet[0] * (clip[2] / tubelet[1]) * (clip[3] / tubelet[2]);
     OpCase value{.in = {{DType::u8, clip}},
                  .build =
                      [=](Graph& g, const std::vector<Value>& v) {
-                       gather_tubelets(g, v[0], v.size() > 1 ? v[1] : Value{}, tubelet, pixels);
+                       gather_tubelets(g, v[0], v.size() > 1 ? v[1] : Value{}, tubelet, pixels,
+                                       type);
                      },
                  .fill =
                      [=](int input, Index i, Random random) {
@@ -23,6 +24,8 @@ OP_CASES(gather_tubelets) {
                            random.below(static_cast<std::uint64_t>(i),
                                         input == 1 ? static_cast<std::uint32_t>(tokens) : 256U));
                      }};
+    if (type == DType::bf16) value.parity_tolerance = 0x1p-8;  // y is rounded to it
+    value.bf16 = type != DType::bf16;
     if (picks > 0) value.in.emplace_back(DType::i32, Shape{clip[0], picks});
     add(std::move(value));
   };
@@ -32,6 +35,8 @@ OP_CASES(gather_tubelets) {
   cut({2, 4, 6, 8, 3}, {2, 3, 4}, colours, 5);
   cut({3, 2, 2, 200, 3}, {1, 2, 100}, colours, 3);
   cut({2, 4, 32, 32, 3}, {2, 16, 16}, colours, 7);
+  cut({1, 2, 32, 16, 3}, {2, 16, 16}, colours, 0, DType::bf16);
+  cut({2, 4, 6, 8, 3}, {2, 3, 4}, colours, 5, DType::bf16);
 }
 
 namespace {

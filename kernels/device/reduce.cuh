@@ -7,14 +7,17 @@
 namespace framefold::gpu {
 
 struct Plus {
-  __device__ __forceinline__ float operator()(float a, float b) const { return a + b; }
+  template <class T>
+  __device__ __forceinline__ T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 struct Greater {
   __device__ __forceinline__ float operator()(float a, float b) const { return a < b ? b : a; }
 };
 
-template <class Join>
-__device__ __forceinline__ float warp_all(float value, Join join) {
+template <class T, class Join>
+__device__ __forceinline__ T warp_all(T value, Join join) {
 #pragma unroll
   for (int bits = warp_size / 2; bits > 0; bits /= 2)
     value = join(value, __shfl_xor_sync(all_lanes, value, bits));
@@ -22,12 +25,12 @@ __device__ __forceinline__ float warp_all(float value, Join join) {
 }
 
 // Of one warp, or of a block of `threads` threads.
-template <int threads, class Join>
-__device__ __forceinline__ float all_of(float value, Join join) {
+template <int threads, class T, class Join>
+__device__ __forceinline__ T all_of(T value, Join join) {
   value = warp_all(value, join);
   if constexpr (threads > warp_size) {
     constexpr unsigned warps = threads / warp_size;
-    FRAMEFOLD_SHARED(float, of_warps, [warps]);
+    FRAMEFOLD_SHARED(T, of_warps, [warps]);
     __syncthreads();  // of_warps may still be read from the last time
     if (threadIdx.x % warp_size == 0) of_warps[threadIdx.x / warp_size] = value;
     __syncthreads();
@@ -38,8 +41,8 @@ __device__ __forceinline__ float all_of(float value, Join join) {
   return value;
 }
 
-template <int threads>
-__device__ __forceinline__ float sum_of_all(float value) {
+template <int threads, class T>
+__device__ __forceinline__ T sum_of_all(T value) {
   return all_of<threads>(value, Plus{});
 }
 

@@ -3,6 +3,7 @@
 // __syncwarp.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -75,6 +76,9 @@ T shuffle(std::string_view operation, int line, unsigned mask, T value, int sour
 int lane();
 
 }  // namespace simt
+
+inline int __popc(unsigned bits) { return std::popcount(bits); }
+inline int __ffs(unsigned bits) { return bits == 0 ? 0 : std::countr_zero(bits) + 1; }
 
 inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   simt::barrier(file, line);
