@@ -45,10 +45,10 @@ class BatchNormOp final : public Op {
     const Tensor sums = run.workspace.take(TensorType{run.in[1].dtype, {2, run.in[0].shape[-1]}});
     batch_norm_sums(run.stream, sums, run.workspace, run.dout[0], run.in[0], run.saved[0],
                     run.saved[1]);
-    if (run.wants(1) || run.wants(2)) batch_norm_wgrad(run.din[1], run.din[2], sums);
+    if (run.wants(1) || run.wants(2)) batch_norm_wgrad(run.stream, run.din[1], run.din[2], sums);
     if (run.wants(0))
-      batch_norm_dgrad(run.stream, norm_, run.din[0], run.dout[0], run.in[0], run.saved[0],
-                       run.saved[1], run.in[1], sums);
+      batch_norm_dgrad(run.stream, norm_, run.din[0], run.workspace, run.dout[0], run.in[0],
+                       run.saved[0], run.saved[1], run.in[1], sums);
   }
 
   double forward_flops(const Types& in, const Types&) const override {

@@ -19,12 +19,12 @@ class CrossEntropyOp final : public Op {
     return {{master_of(x.dtype), {1}}};
   }
 
-  Needs needs(const Stream&, const Types& in, const Types&) const override {
+  Needs needs(const Stream& stream, const Types& in, const Types&) const override {
     const TensorType& x = in[0];
     return {.saved = {{master_of(x.dtype), {x.shape.size() / x.shape[-1]}}},
             .reads_inputs = {0, 1},
             .differentiable = {0},
-            .forward_workspace = cross_entropy_workspace(x)};
+            .forward_workspace = cross_entropy_workspace(stream, x)};
   }
 
   void forward(Run& run) const override {

@@ -25,7 +25,7 @@ class GroupNormOp final : public Op {
 
   Needs needs(const Stream& stream, const Types& in, const Types&) const override {
     const TensorType statistics{in[1].dtype, {in[0].shape[0], norm_.groups}};
-    const Bytes workspace = group_norm_workspace(stream, in[0].shape);
+    const Bytes workspace = group_norm_workspace(stream, norm_, in[0].shape);
     return {.saved = {statistics, statistics},
             .reads_inputs = {0, 1},
             .differentiable = {0, 1, 2},
@@ -44,10 +44,10 @@ class GroupNormOp final : public Op {
     const Tensor sums = run.workspace.take(sums_type(run.in[0].type(), run.in[1].type()));
     group_norm_sums(run.stream, norm_, sums, run.workspace, run.dout[0], run.in[0], run.saved[0],
                     run.saved[1]);
-    if (run.wants(1) || run.wants(2)) group_norm_wgrad(run.din[1], run.din[2], sums);
+    if (run.wants(1) || run.wants(2)) group_norm_wgrad(run.stream, run.din[1], run.din[2], sums);
     if (run.wants(0))
-      group_norm_dgrad(run.stream, norm_, run.din[0], run.dout[0], run.in[0], run.saved[0],
-                       run.saved[1], run.in[1], sums);
+      group_norm_dgrad(run.stream, norm_, run.din[0], run.workspace, run.dout[0], run.in[0],
+                       run.saved[0], run.saved[1], run.in[1], sums);
   }
 
   double forward_flops(const Types& in, const Types&) const override {

@@ -24,8 +24,9 @@ class ReduceOp final : public Op {
     return {y};
   }
 
-  Needs needs(const Stream& stream, const Types&, const Types&) const override {
-    return {.differentiable = {0}, .forward_workspace = reduce_forward_workspace(stream)};
+  Needs needs(const Stream& stream, const Types& in, const Types&) const override {
+    return {.differentiable = {0},
+            .forward_workspace = reduce_forward_workspace(stream, in[0], axes_)};
   }
 
   void forward(Run& run) const override {

@@ -26,6 +26,8 @@ struct ActivityPenalty {
   Kind kind = l1;
   LossReduction reduction = LossReduction::batch_mean;  // l1, l2
   float target = 0.05F;                                 // sparsity: r, in (0, 1)
+
+  static constexpr double bound = 1e-6;  // of m, from 0 and from 1
 };
 
 void activity_penalty_forward(const Stream& stream, ActivityPenalty penalty, Tensor y, Tensor m,

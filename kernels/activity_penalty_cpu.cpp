@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 #include "kernels/pointwise.h"
 #include "kernels/scale.h"
 
 namespace framefold {
 namespace {
-
-constexpr double bound = 1e-6;
 
 // [R, C]
 Shape rows_of(const Shape& x) { return {x.size() / x[-1], x[-1]}; }
@@ -30,6 +29,7 @@ double size_sum(const Stream& stream, ActivityPenalty penalty, Workspace workspa
 template <class T>
 double divergence(const Stream& stream, double r, Tensor m, Workspace workspace, View x) {
   using A = Accumulator<T>;
+  constexpr double bound = ActivityPenalty::bound;
   const View rows{x.data, x.dtype, rows_of(x.shape)};
   A* mean = m.as<A>();
   std::fill(mean, mean + m.size(), A{0});
@@ -64,6 +64,8 @@ void repeat(const Stream& stream, double factor, double r, Tensor dx, Workspace 
 
 void activity_penalty_forward(const Stream& stream, ActivityPenalty penalty, Tensor y, Tensor m,
                               Workspace workspace, View x) {
+  if (on_device(stream))
+    return device<&activity_penalty_forward>(stream, penalty, y, m, workspace, x);
   for_float(x.dtype, [&]<class T>(T) {
     double sum = 0;
     if (penalty.kind == ActivityPenalty::sparsity)
@@ -78,6 +80,8 @@ void activity_penalty_forward(const Stream& stream, ActivityPenalty penalty, Ten
 
 void activity_penalty_dgrad(const Stream& stream, ActivityPenalty penalty, Tensor dx,
                             Workspace workspace, View dy, View x, View m) {
+  if (on_device(stream))
+    return device<&activity_penalty_dgrad>(stream, penalty, dx, workspace, dy, x, m);
   for_float(dx.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     const auto cotangent = static_cast<double>(*dy.as<A>());
@@ -99,6 +103,7 @@ void activity_penalty_dgrad(const Stream& stream, ActivityPenalty penalty, Tenso
 
 Bytes activity_penalty_workspace(const Stream& stream, ActivityPenalty penalty,
                                  const TensorType& x) {
+  if (on_device(stream)) return device<&activity_penalty_workspace>(stream, penalty, x);
   if (penalty.kind != ActivityPenalty::sparsity)
     return piecewise_sum_workspace(x.shape.size(), pointwise_grain);
   const Bytes row = Workspace::padded(TensorType{x.dtype, {x.shape[-1]}}.bytes());

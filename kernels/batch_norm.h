@@ -33,9 +33,10 @@ void batch_norm_forward(const Stream& stream, BatchNorm norm, Tensor y, Tensor m
                         View gamma, View beta);
 void batch_norm_sums(const Stream& stream, Tensor sums, Workspace workspace, View dy, View x,
                      View mean, View rstd);
-void batch_norm_dgrad(const Stream& stream, BatchNorm norm, Tensor dx, View dy, View x, View mean,
-                      View rstd, View gamma, View sums);
-void batch_norm_wgrad(Tensor dgamma, Tensor dbeta, View sums);
-Bytes batch_norm_workspace(const Stream& stream, const Shape& x);  // of forward and sums, each
+void batch_norm_dgrad(const Stream& stream, BatchNorm norm, Tensor dx, Workspace workspace, View dy,
+                      View x, View mean, View rstd, View gamma, View sums);
+void batch_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, View sums);
+// Of forward, sums and dgrad, each.
+Bytes batch_norm_workspace(const Stream& stream, const Shape& x);
 
 }  // namespace framefold

@@ -25,20 +25,26 @@ struct ChannelGroups {
   Index channels = 1;
   Index groups = 1;
 
-  Index channels_of_group() const { return channels / groups; }
+  constexpr Index channels_of_group() const { return channels / groups; }
 };
 
 void channel_statistics(const Stream& stream, const ChannelGroups& extent, Tensor mean, Tensor var,
                         Workspace workspace, View x);
-void channel_rstd(Tensor rstd, View var, float eps);  // rstd may be var
+void channel_rstd(const Stream& stream, Tensor rstd, View var, float eps);  // rstd may be var
+// running += momentum (batch unbias - running)
+void channel_running(const Stream& stream, Tensor running, View batch, double momentum,
+                     double unbias);
 void channel_normalise(const Stream& stream, const ChannelGroups& extent, Tensor y, View x,
                        View mean, View rstd, View gamma, View beta);
 void channel_sums(const Stream& stream, const ChannelGroups& extent, Tensor sums,
                   Workspace workspace, View dy, View x, View mean, View rstd);
 void channel_dgrad(const Stream& stream, const ChannelGroups& extent, bool through_statistics,
-                   Tensor dx, View dy, View x, View mean, View rstd, View gamma, View sums);
-void channel_wgrad(const ChannelGroups& extent, Tensor dgamma, Tensor dbeta, View sums);
-Bytes channel_workspace(const Stream& stream, Index channels);  // of statistics and sums, each
+                   Tensor dx, Workspace workspace, View dy, View x, View mean, View rstd,
+                   View gamma, View sums);
+void channel_wgrad(const Stream& stream, const ChannelGroups& extent, Tensor dgamma, Tensor dbeta,
+                   View sums);
+// Of statistics, sums and dgrad, each.
+Bytes channel_workspace(const Stream& stream, const ChannelGroups& extent);
 
 // The fast path, f32: false where the operands are not for it.
 namespace fast {

@@ -1,5 +1,6 @@
 #include "kernels/channel_norm.h"
 
+#include "kernels/device.h"
 #include "kernels/partial_sums.h"
 
 namespace framefold {
@@ -90,6 +91,8 @@ void dgrad(const Stream& stream, const ChannelGroups& extent, bool through_stati
 
 void channel_statistics(const Stream& stream, const ChannelGroups& extent, Tensor mean, Tensor var,
                         Workspace workspace, View x) {
+  if (on_device(stream))
+    return device<&channel_statistics>(stream, extent, mean, var, workspace, x);
   if (fast::channel_statistics(stream, extent, mean, var, workspace, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -97,7 +100,8 @@ void channel_statistics(const Stream& stream, const ChannelGroups& extent, Tenso
   });
 }
 
-void channel_rstd(Tensor rstd, View var, float eps) {
+void channel_rstd(const Stream& stream, Tensor rstd, View var, float eps) {
+  if (on_device(stream)) return device<&channel_rstd>(stream, rstd, var, eps);
   for_float(var.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     for (Index i = 0; i < var.size(); ++i)
@@ -105,8 +109,21 @@ void channel_rstd(Tensor rstd, View var, float eps) {
   });
 }
 
+void channel_running(const Stream& stream, Tensor running, View batch, double momentum,
+                     double unbias) {
+  if (on_device(stream)) return device<&channel_running>(stream, running, batch, momentum, unbias);
+  for_float(running.dtype, [&]<class T>(T) {
+    using A = Accumulator<T>;
+    A* to = running.as<A>();
+    for (Index c = 0; c < batch.size(); ++c)
+      to[c] += A(momentum) * (batch.as<A>()[c] * A(unbias) - to[c]);
+  });
+}
+
 void channel_normalise(const Stream& stream, const ChannelGroups& extent, Tensor y, View x,
                        View mean, View rstd, View gamma, View beta) {
+  if (on_device(stream))
+    return device<&channel_normalise>(stream, extent, y, x, mean, rstd, gamma, beta);
   if (fast::channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -117,6 +134,8 @@ void channel_normalise(const Stream& stream, const ChannelGroups& extent, Tensor
 
 void channel_sums(const Stream& stream, const ChannelGroups& extent, Tensor sums,
                   Workspace workspace, View dy, View x, View mean, View rstd) {
+  if (on_device(stream))
+    return device<&channel_sums>(stream, extent, sums, workspace, dy, x, mean, rstd);
   if (fast::channel_sums(stream, extent, sums, workspace, dy, x, mean, rstd)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -125,7 +144,11 @@ void channel_sums(const Stream& stream, const ChannelGroups& extent, Tensor sums
 }
 
 void channel_dgrad(const Stream& stream, const ChannelGroups& extent, bool through_statistics,
-                   Tensor dx, View dy, View x, View mean, View rstd, View gamma, View sums) {
+                   Tensor dx, Workspace workspace, View dy, View x, View mean, View rstd,
+                   View gamma, View sums) {
+  if (on_device(stream))
+    return device<&channel_dgrad>(stream, extent, through_statistics, dx, workspace, dy, x, mean,
+                                  rstd, gamma, sums);
   if (fast::channel_dgrad(stream, extent, through_statistics, dx, dy, x, mean, rstd, gamma, sums))
     return;
   for_float(x.dtype, [&]<class T>(T) {
@@ -135,7 +158,14 @@ void channel_dgrad(const Stream& stream, const ChannelGroups& extent, bool throu
   });
 }
 
-void channel_wgrad(const ChannelGroups& extent, Tensor dgamma, Tensor dbeta, View sums) {
+Bytes channel_workspace(const Stream& stream, const ChannelGroups& extent) {
+  if (on_device(stream)) return device<&channel_workspace>(stream, extent);
+  return partial_sums_workspace<double>(stream, 2 * extent.channels);
+}
+
+void channel_wgrad(const Stream& stream, const ChannelGroups& extent, Tensor dgamma, Tensor dbeta,
+                   View sums) {
+  if (on_device(stream)) return device<&channel_wgrad>(stream, extent, dgamma, dbeta, sums);
   for_float(sums.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     for (Index s = 0; s < extent.samples; ++s) {

@@ -183,10 +183,6 @@ void find_shifts(const Stream& stream, const ChannelGroups& extent, float* shift
 
 }  // namespace
 
-Bytes channel_workspace(const Stream& stream, Index channels) {
-  return partial_sums_workspace<double>(stream, 2 * channels);
-}
-
 bool fast::channel_statistics(const Stream& stream, const ChannelGroups& extent, Tensor mean,
                               Tensor var, Workspace workspace, View x) {
   if (!supported(stream, x)) return false;

@@ -21,7 +21,7 @@ namespace framefold {
 
 void cross_entropy_forward(const Stream& stream, Tensor y, Tensor lse, Workspace workspace, View x,
                            View t);
-Bytes cross_entropy_workspace(const TensorType& x);
+Bytes cross_entropy_workspace(const Stream& stream, const TensorType& x);
 void cross_entropy_dgrad(const Stream& stream, Tensor dx, View dy, View x, View t, View lse);
 
 namespace fast {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 
 namespace framefold {
@@ -32,6 +33,7 @@ void row_dgrad(Index width, A factor, T* dx, const T* x, const T* t, A lse) {
 
 void cross_entropy_forward(const Stream& stream, Tensor y, Tensor lse, Workspace workspace, View x,
                            View t) {
+  if (on_device(stream)) return device<&cross_entropy_forward>(stream, y, lse, workspace, x, t);
   if (fast::cross_entropy_forward(stream, y, lse, workspace, x, t)) return;
   const Index width = x.shape[-1];
   const Index rows = lse.size();
@@ -48,12 +50,14 @@ void cross_entropy_forward(const Stream& stream, Tensor y, Tensor lse, Workspace
   });
 }
 
-Bytes cross_entropy_workspace(const TensorType& x) {
+Bytes cross_entropy_workspace(const Stream& stream, const TensorType& x) {
+  if (on_device(stream)) return device<&cross_entropy_workspace>(stream, x);
   const Index width = x.shape[-1];
   return piecewise_sum_workspace(x.shape.size() / width, cross_entropy_piece(width));
 }
 
 void cross_entropy_dgrad(const Stream& stream, Tensor dx, View dy, View x, View t, View lse) {
+  if (on_device(stream)) return device<&cross_entropy_dgrad>(stream, dx, dy, x, t, lse);
   if (fast::cross_entropy_dgrad(stream, dx, dy, x, t, lse)) return;
   const Index width = x.shape[-1];
   for_float(x.dtype, [&]<class T>(T) {

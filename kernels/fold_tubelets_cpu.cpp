@@ -1,5 +1,6 @@
 #include "kernels/fold_tubelets.h"
 
+#include "kernels/device.h"
 #include "kernels/pixels.h"
 #include "kernels/tubelet_targets.h"
 
@@ -7,6 +8,7 @@ namespace framefold {
 
 void fold_tubelets(const Stream& stream, const TubeletMse& target, Tensor y, View x, View clip,
                    View index) {
+  if (on_device(stream)) return device<&fold_tubelets>(stream, target, y, x, clip, index);
   const TubeletTargets targets(target, index, clip, index);
   const TubeletGrid& grid = targets.grid;
   const Index channels = grid.channels;

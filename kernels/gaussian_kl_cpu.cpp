@@ -1,5 +1,6 @@
 #include "kernels/gaussian_kl.h"
 
+#include "kernels/device.h"
 #include "kernels/pointwise.h"
 #include "kernels/scale.h"
 
@@ -7,6 +8,8 @@ namespace framefold {
 
 void gaussian_kl_forward(const Stream& stream, LossReduction reduction, Tensor y,
                          Workspace workspace, View mu, View logvar) {
+  if (on_device(stream))
+    return device<&gaussian_kl_forward>(stream, reduction, y, workspace, mu, logvar);
   if (fast::gaussian_kl_forward(stream, reduction, y, workspace, mu, logvar)) return;
   for_float(mu.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
@@ -26,6 +29,8 @@ Bytes gaussian_kl_workspace(const TensorType& mu) {
 
 void gaussian_kl_dgrad(const Stream& stream, LossReduction reduction, Tensor dmu, Tensor dlogvar,
                        View dy, View mu, View logvar) {
+  if (on_device(stream))
+    return device<&gaussian_kl_dgrad>(stream, reduction, dmu, dlogvar, dy, mu, logvar);
   for_float(mu.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     const A factor = *dy.as<A>() * static_cast<A>(weight_of(reduction, mu.shape));

@@ -25,9 +25,10 @@ void group_norm_forward(const Stream& stream, GroupNorm norm, Tensor y, Tensor m
                         Workspace workspace, View x, View gamma, View beta);
 void group_norm_sums(const Stream& stream, GroupNorm norm, Tensor sums, Workspace workspace,
                      View dy, View x, View mean, View rstd);
-void group_norm_dgrad(const Stream& stream, GroupNorm norm, Tensor dx, View dy, View x, View mean,
-                      View rstd, View gamma, View sums);
-void group_norm_wgrad(Tensor dgamma, Tensor dbeta, View sums);
-Bytes group_norm_workspace(const Stream& stream, const Shape& x);  // of forward and sums, each
+void group_norm_dgrad(const Stream& stream, GroupNorm norm, Tensor dx, Workspace workspace, View dy,
+                      View x, View mean, View rstd, View gamma, View sums);
+void group_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, View sums);
+// Of forward, sums and dgrad, each.
+Bytes group_norm_workspace(const Stream& stream, GroupNorm norm, const Shape& x);
 
 }  // namespace framefold

@@ -16,7 +16,7 @@ void group_norm_forward(const Stream& stream, GroupNorm norm, Tensor y, Tensor m
                         Workspace workspace, View x, View gamma, View beta) {
   const ChannelGroups extent = extent_of(x.shape, norm);
   channel_statistics(stream, extent, mean, rstd, workspace, x);
-  channel_rstd(rstd, rstd, norm.eps);
+  channel_rstd(stream, rstd, rstd, norm.eps);
   channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta);
 }
 
@@ -25,17 +25,19 @@ void group_norm_sums(const Stream& stream, GroupNorm norm, Tensor sums, Workspac
   channel_sums(stream, extent_of(x.shape, norm), sums, workspace, dy, x, mean, rstd);
 }
 
-void group_norm_dgrad(const Stream& stream, GroupNorm norm, Tensor dx, View dy, View x, View mean,
-                      View rstd, View gamma, View sums) {
-  channel_dgrad(stream, extent_of(x.shape, norm), true, dx, dy, x, mean, rstd, gamma, sums);
+void group_norm_dgrad(const Stream& stream, GroupNorm norm, Tensor dx, Workspace workspace, View dy,
+                      View x, View mean, View rstd, View gamma, View sums) {
+  channel_dgrad(stream, extent_of(x.shape, norm), true, dx, workspace, dy, x, mean, rstd, gamma,
+                sums);
 }
 
-void group_norm_wgrad(Tensor dgamma, Tensor dbeta, View sums) {
-  channel_wgrad({.samples = sums.shape[0], .channels = sums.shape[-1]}, dgamma, dbeta, sums);
+void group_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, View sums) {
+  channel_wgrad(stream, {.samples = sums.shape[0], .channels = sums.shape[-1]}, dgamma, dbeta,
+                sums);
 }
 
-Bytes group_norm_workspace(const Stream& stream, const Shape& x) {
-  return channel_workspace(stream, x[-1]);
+Bytes group_norm_workspace(const Stream& stream, GroupNorm norm, const Shape& x) {
+  return channel_workspace(stream, extent_of(x, norm));
 }
 
 }  // namespace framefold

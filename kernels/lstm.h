@@ -57,6 +57,13 @@ void lstm_dgrad(const Stream& stream, Tensor dx, Workspace workspace, View dgate
 void lstm_wgrad(const Stream& stream, const LstmGradients& gradients, Workspace workspace,
                 View dgates, const LstmInputs& in, const LstmResults& results);
 
+// What forward and the parameters' gradients are made of beside products: the steps through time,
+// for which x Wx + bias stands in gates, and the peepholes' gradient (+=).
+void lstm_steps(const Stream& stream, const LstmOutputs& out, Workspace workspace,
+                const LstmInputs& in);
+void lstm_peephole_wgrad(const Stream& stream, Tensor dpeepholes, Workspace workspace, View dgates,
+                         View cells, View c0);
+
 // Workspaces, in bytes, for x and H = hidden.
 Bytes lstm_forward_workspace(const Stream& stream, const TensorType& x, Index hidden);
 Bytes lstm_dgates_workspace(const Stream& stream, const TensorType& x, Index hidden);

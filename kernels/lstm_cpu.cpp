@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "kernels/check.h"
+#include "kernels/copy.h"
+#include "kernels/device.h"
 #include "kernels/epilogue.h"
 #include "kernels/matmul.h"
 
@@ -133,47 +134,16 @@ void dgates_row(const LstmShape& s, Index b, Tensor dgates, Tensor dh0, Tensor d
   }
 }
 
-template <class T>
-void peephole_gradient(const Stream& stream, const LstmShape& s, Accumulator<T>* gradient,
-                       const Accumulator<T>* dgates, const Accumulator<T>* cells, const T* c0) {
-  using A = Accumulator<T>;
-  const Index hidden = s.hidden;
-  parallel_for(stream, hidden, 64, [&](Index begin, Index end) {
-    for (Index b = 0; b < s.batch; ++b)
-      for (Index t = 0; t < s.steps; ++t) {
-        const A* dz = dgates + s.row(b, t) * 4 * hidden;
-        const A* c = cells + s.row(b, t) * hidden;
-        for (Index n = begin; n < end; ++n) {
-          A before = 0;
-          if (t > 0)
-            before = c[n - hidden];
-          else if (c0)
-            before = static_cast<A>(c0[b * hidden + n]);
-          gradient[n] += dz[n] * before;
-          gradient[hidden + n] += dz[hidden + n] * before;
-          gradient[2 * hidden + n] += dz[3 * hidden + n] * c[n];
-        }
-      }
-  });
-}
-
 // The state before each step, as rows beside those of dgates.
 void shift(const Stream& stream, const LstmShape& s, Tensor to, View h, View h0) {
-  const Bytes row = static_cast<Bytes>(s.hidden) * size_of(h.dtype);
-  auto* data = static_cast<std::byte*>(to.data);
-  const auto* from = static_cast<const std::byte*>(h.data);
-  parallel_for(stream, s.batch, 1, [&](Index begin, Index end) {
-    for (Index b = begin; b < end; ++b) {
-      std::byte* first = data + static_cast<Bytes>(s.row(b, 0)) * row;
-      if (h0)
-        std::memcpy(first, static_cast<const std::byte*>(h0.data) + static_cast<Bytes>(b) * row,
-                    row);
-      else
-        std::memset(first, 0, row);
-      std::memcpy(first + row, from + static_cast<Bytes>(s.row(b, 0)) * row,
-                  static_cast<Bytes>(s.steps - 1) * row);
-    }
-  });
+  const Index row = s.hidden * static_cast<Index>(size_of(h.dtype));
+  const Index sample = s.steps * row;
+  if (h0)
+    copy_blocks(stream, to.data, sample, h0.data, row, row, s.batch);
+  else
+    zero_blocks(stream, to.data, sample, row, s.batch);
+  copy_blocks(stream, static_cast<std::byte*>(to.data) + row, sample, h.data, sample, sample - row,
+              s.batch);
 }
 
 // The three products over all time: of x forward, of dgates backward with a weight [inputs, 4H].
@@ -200,10 +170,17 @@ void expect_lengths(View lengths, Index steps) {
 void lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace workspace,
                   const LstmInputs& in) {
   const LstmShape s(out.h.shape);
-  expect_lengths(in.lengths, s.steps);
+  if (!on_device(stream)) expect_lengths(in.lengths, s.steps);
   product(stream, forward_product(s.batch * s.steps, in.x.shape[2], s.hidden), out.gates, workspace,
           in.x, in.wx, in.bias);
+  lstm_steps(stream, out, workspace, in);
+}
+
+void lstm_steps(const Stream& stream, const LstmOutputs& out, Workspace workspace,
+                const LstmInputs& in) {
+  if (on_device(stream)) return device<&lstm_steps>(stream, out, workspace, in);
   if (fast::lstm_forward(stream, out, workspace, in)) return;
+  const LstmShape s(out.h.shape);
   for_float(in.x.dtype, [&]<class T>(T) {
     parallel_for(stream, s.batch, 1, [&](Index begin, Index end) {
       for (Index b = begin; b < end; ++b) forward_row<T>(s, b, out, in);
@@ -214,12 +191,15 @@ void lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace worksp
 Bytes lstm_forward_workspace(const Stream& stream, const TensorType& x, Index hidden) {
   const DType master = master_of(x.dtype);
   const Product p = forward_product(x.shape[0] * x.shape[1], x.shape[2], hidden);
-  return std::max(product_workspace(stream, p, master, x.dtype, master),
-                  fast::lstm_forward_workspace(stream, x, hidden));
+  const Bytes bytes = product_workspace(stream, p, master, x.dtype, master);
+  if (on_device(stream)) return bytes;
+  return std::max(bytes, fast::lstm_forward_workspace(stream, x, hidden));
 }
 
 void lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor dc0, Workspace workspace,
                  const LstmInputs& in, const LstmResults& results) {
+  if (on_device(stream))
+    return device<&lstm_dgates>(stream, dgates, dh0, dc0, workspace, in, results);
   if (fast::lstm_dgates(stream, dgates, dh0, dc0, workspace, in, results)) return;
   const LstmShape s(results.h.shape);
   for_float(in.x.dtype, [&]<class T>(T) {
@@ -234,9 +214,10 @@ void lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor dc0, Wo
 }
 
 Bytes lstm_dgates_workspace(const Stream& stream, const TensorType& x, Index hidden) {
-  return std::max(
-      Workspace::padded(TensorType{master_of(x.dtype), {2, x.shape[0], hidden}}.bytes()),
-      fast::lstm_dgates_workspace(stream, x, hidden));
+  const Bytes carried =
+      Workspace::padded(TensorType{master_of(x.dtype), {2, x.shape[0], hidden}}.bytes());
+  if (on_device(stream)) return carried;
+  return std::max(carried, fast::lstm_dgates_workspace(stream, x, hidden));
 }
 
 void lstm_dgrad(const Stream& stream, Tensor dx, Workspace workspace, View dgates, View wx) {
@@ -259,15 +240,40 @@ void lstm_wgrad(const Stream& stream, const LstmGradients& gradients, Workspace 
           dgates, {});
   epilogue_backward(stream, {}, {}, gradients.bias, workspace, dgates, {});
   if (gradients.peepholes)
-    for_float(in.x.dtype, [&]<class T>(T) {
-      using A = Accumulator<T>;
-      peephole_gradient<T>(stream, s, gradients.peepholes.as<A>(), dgates.as<A>(),
-                           results.cells.as<A>(), data_of<T>(in.c0));
-    });
+    lstm_peephole_wgrad(stream, gradients.peepholes, workspace, dgates, results.cells, in.c0);
   const Tensor before = workspace.take({in.x.dtype, {rows, s.hidden}});
   shift(stream, s, before, results.h, in.h0);
   product(stream, wgrad_product(rows, s.hidden, s.hidden), gradients.wh, workspace, before, dgates,
           {});
+}
+
+void lstm_peephole_wgrad(const Stream& stream, Tensor dpeepholes, Workspace workspace, View dgates,
+                         View cells, View c0) {
+  if (on_device(stream))
+    return device<&lstm_peephole_wgrad>(stream, dpeepholes, workspace, dgates, cells, c0);
+  const LstmShape s(cells.shape);
+  const Index hidden = s.hidden;
+  for_float(c0 ? c0.dtype : cells.dtype, [&]<class T>(T) {
+    using A = Accumulator<T>;
+    A* gradient = dpeepholes.as<A>();
+    parallel_for(stream, hidden, 64, [&](Index begin, Index end) {
+      for (Index b = 0; b < s.batch; ++b)
+        for (Index t = 0; t < s.steps; ++t) {
+          const A* dz = dgates.as<A>() + s.row(b, t) * 4 * hidden;
+          const A* c = cells.as<A>() + s.row(b, t) * hidden;
+          for (Index n = begin; n < end; ++n) {
+            A before = 0;
+            if (t > 0)
+              before = c[n - hidden];
+            else if (c0)
+              before = static_cast<A>(c0.as<T>()[b * hidden + n]);
+            gradient[n] += dz[n] * before;
+            gradient[hidden + n] += dz[hidden + n] * before;
+            gradient[2 * hidden + n] += dz[3 * hidden + n] * c[n];
+          }
+        }
+    });
+  });
 }
 
 Bytes lstm_wgrad_workspace(const Stream& stream, const TensorType& x, Index hidden) {

@@ -18,11 +18,8 @@ void product(const Stream& stream, const Product& p, Tensor c, Workspace workspa
   for_device_float(c.dtype, [&]<class TC>(TC) {
     for_device_float(a.dtype, [&]<class TA>(TA) {
       for_device_float(b.dtype, [&]<class TB>(TB) {
-        // A bf16 product may have an f32 weight, gradients of weights are f32.
-        constexpr bool alike = std::is_same_v<TA, TB>;
-        constexpr bool wide = std::is_same_v<TC, float>;
-        constexpr bool narrow_a = std::is_same_v<TA, bf16>;
-        if constexpr (wide ? !alike : !narrow_a) {
+        // Weights are f32 beside bf16 activations, so are gates.
+        if constexpr (std::is_same_v<TA, float> && std::is_same_v<TB, bf16>) {
           fail(ErrorCode::unavailable, "a product of ", a.dtype, " and ", b.dtype, " to ", c.dtype,
                " has no CUDA kernel");
         } else {

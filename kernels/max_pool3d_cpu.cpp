@@ -1,5 +1,7 @@
 #include "kernels/max_pool3d.h"
 
+#include "kernels/device.h"
+
 #include <cmath>
 
 namespace framefold {
@@ -50,6 +52,7 @@ void dgrad(const Stream& stream, const PoolGeometry& g, T* dx, const T* dy,
 }  // namespace
 
 void max_pool3d_forward(const Stream& stream, const Pool3d& pool, Tensor y, Tensor argmax, View x) {
+  if (on_device(stream)) return device<&max_pool3d_forward>(stream, pool, y, argmax, x);
   if (fast::max_pool3d_forward(stream, pool, y, argmax, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     forward<T>(stream, {pool, x.shape, y.shape}, y.as<T>(), argmax.as<std::int32_t>(), x.as<T>());
@@ -57,6 +60,7 @@ void max_pool3d_forward(const Stream& stream, const Pool3d& pool, Tensor y, Tens
 }
 
 void max_pool3d_dgrad(const Stream& stream, const Pool3d& pool, Tensor dx, View dy, View argmax) {
+  if (on_device(stream)) return device<&max_pool3d_dgrad>(stream, pool, dx, dy, argmax);
   if (fast::max_pool3d_dgrad(stream, pool, dx, dy, argmax)) return;
   for_float(dx.dtype, [&]<class T>(T) {
     dgrad<T>(stream, {pool, dx.shape, dy.shape}, dx.as<T>(), dy.as<T>(), argmax.as<std::int32_t>());

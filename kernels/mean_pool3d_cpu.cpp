@@ -1,5 +1,7 @@
 #include "kernels/mean_pool3d.h"
 
+#include "kernels/device.h"
+
 namespace framefold {
 namespace {
 
@@ -24,6 +26,7 @@ void average(const Stream& stream, const PoolGeometry& g, bool backward, T* to, 
 }  // namespace
 
 void mean_pool3d_forward(const Stream& stream, const Pool3d& pool, Tensor y, View x) {
+  if (on_device(stream)) return device<&mean_pool3d_forward>(stream, pool, y, x);
   if (fast::mean_pool3d_forward(stream, pool, y, x)) return;
   for_float(x.dtype, [&]<class T>(T) {
     average<T>(stream, {pool, x.shape, y.shape}, false, y.as<T>(), x.as<T>());
@@ -31,6 +34,7 @@ void mean_pool3d_forward(const Stream& stream, const Pool3d& pool, Tensor y, Vie
 }
 
 void mean_pool3d_dgrad(const Stream& stream, const Pool3d& pool, Tensor dx, View dy) {
+  if (on_device(stream)) return device<&mean_pool3d_dgrad>(stream, pool, dx, dy);
   if (fast::mean_pool3d_dgrad(stream, pool, dx, dy)) return;
   for_float(dx.dtype, [&]<class T>(T) {
     average<T>(stream, {pool, dx.shape, dy.shape}, true, dx.as<T>(), dy.as<T>());

@@ -48,24 +48,24 @@ struct PoolGeometry {
       : batch(x[0]), channels(x[4]), in{x[1], x[2], x[3]}, out{y[1], y[2], y[3]}, pool(windows) {}
 
   // The positions that an output of an axis covers, without the padding.
-  Span window(std::size_t axis, Index o) const {
+  constexpr Span window(std::size_t axis, Index o) const {
     const Index begin = o * pool.stride[axis] - pool.padding[axis];
     return {std::max<Index>(begin, 0), std::min(begin + pool.kernel[axis], in[axis])};
   }
   // The outputs that cover a position of an axis.
-  Span covering(std::size_t axis, Index i) const {
+  constexpr Span covering(std::size_t axis, Index i) const {
     const Index from =
         i + pool.padding[axis] - pool.kernel[axis];  // the last i that is out of reach
     return {from < 0 ? 0 : from / pool.stride[axis] + 1,
             std::min((i + pool.padding[axis]) / pool.stride[axis] + 1, out[axis])};
   }
-  PoolBox window(Index t, Index h, Index w) const {
+  constexpr PoolBox window(Index t, Index h, Index w) const {
     return {window(0, t), window(1, h), window(2, w), in};
   }
-  PoolBox covering(Index t, Index h, Index w) const {
+  constexpr PoolBox covering(Index t, Index h, Index w) const {
     return {covering(0, t), covering(1, h), covering(2, w), out};
   }
-  Index volume() const { return pool.kernel[0] * pool.kernel[1] * pool.kernel[2]; }
+  constexpr Index volume() const { return pool.kernel[0] * pool.kernel[1] * pool.kernel[2]; }
 };
 
 // Calls body(row, b, t, h) for every row of `extents`, row = (b T + t) H + h.

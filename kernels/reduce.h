@@ -8,7 +8,7 @@
 //   axes         axes of x, rising, at least one
 //
 // dx is written (=). Backward reads dy alone. Deterministic for a given number of threads; sums of
-// f32 meet in f64.
+// f32 meet in f64, on a device in f32.
 #pragma once
 
 #include <span>
@@ -23,7 +23,8 @@ void reduce_forward(const Stream& stream, Reduction kind, Tensor y, Workspace wo
                     std::span<const int> axes);
 void reduce_dgrad(const Stream& stream, Reduction kind, Tensor dx, View dy,
                   std::span<const int> axes);
-Bytes reduce_forward_workspace(const Stream& stream);
+Bytes reduce_forward_workspace(const Stream& stream, const TensorType& x,
+                               std::span<const int> axes);
 
 // The fast path, f32, where the axes are neighbours.
 namespace fast {

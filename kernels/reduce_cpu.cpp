@@ -1,5 +1,6 @@
 #include "kernels/reduce.h"
 
+#include "kernels/device.h"
 #include "kernels/permute.h"
 
 namespace framefold {
@@ -34,6 +35,7 @@ void for_sums(const Stream& stream, View x, View y, std::span<const int> axes, B
 
 void reduce_forward(const Stream& stream, Reduction kind, Tensor y, Workspace workspace, View x,
                     std::span<const int> axes) {
+  if (on_device(stream)) return device<&reduce_forward>(stream, kind, y, workspace, x, axes);
   const double scale = scale_of(kind, x, y);
   if (fast::reduce_forward(stream, scale, y, workspace, x, axes)) return;
   for_float(x.dtype, [&]<class T>(T) {
@@ -48,6 +50,7 @@ void reduce_forward(const Stream& stream, Reduction kind, Tensor y, Workspace wo
 
 void reduce_dgrad(const Stream& stream, Reduction kind, Tensor dx, View dy,
                   std::span<const int> axes) {
+  if (on_device(stream)) return device<&reduce_dgrad>(stream, kind, dx, dy, axes);
   const double scale = scale_of(kind, dx, dy);
   if (fast::reduce_dgrad(stream, scale, dx, dy, axes)) return;
   for_float(dx.dtype, [&]<class T>(T) {

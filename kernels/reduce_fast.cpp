@@ -1,5 +1,6 @@
 // x is read once, in its own order: [outer, terms, inner], the terms summed in f32 over short
 // stretches and in f64 between them.
+#include "kernels/device.h"
 #include "kernels/partial_sums.h"
 #include "kernels/reduce.h"
 #include "kernels/simd.h"
@@ -64,7 +65,9 @@ void add_narrow_rows(Index rows, Index columns, double* sums, const float* x) {
 
 }  // namespace
 
-Bytes reduce_forward_workspace(const Stream& stream) {
+Bytes reduce_forward_workspace(const Stream& stream, const TensorType& x,
+                               std::span<const int> axes) {
+  if (on_device(stream)) return device<&reduce_forward_workspace>(stream, x, axes);
   return partial_sums_workspace<double>(stream, most_columns);
 }
 

@@ -13,50 +13,65 @@ struct PixelSums {
   unsigned sum, squares;
 };
 
-template <class T, int N>
-__global__ void __launch_bounds__(total_threads)
-    tubelet_mse_shares(TubeletGrid grid, bool normalize, double eps, Index picks, float* shares,
-                       float* scales, const T* x, const std::uint8_t* clip,
-                       const std::int32_t* index) {
-  FRAMEFOLD_SHARED(PixelSums, of_threads, [total_threads]);
-  FRAMEFOLD_SHARED(float, shift, [Pixels::max_channels]);
-  FRAMEFOLD_SHARED(float, factor, [Pixels::max_channels]);
-  const Index at = blockIdx.x;
-  const int features = static_cast<int>(grid.features());
-  const int channels = static_cast<int>(grid.channels);
+// What the targets subtract from the pixels of a channel, and multiply by; a barrier has passed
+// when it returns.
+struct TubeletScales {
+  PixelSums of_threads[total_threads];
+  float shift[Pixels::max_channels];
+  float factor[Pixels::max_channels];
+};
+
+__device__ __forceinline__ void measure_tubelet(TubeletScales& scales, const TubeletPixels& pixels,
+                                                int features, int channels, bool normalize,
+                                                double eps) {
   const int thread = static_cast<int>(threadIdx.x);
-  const TubeletPixels pixels(grid, picks, at, clip, index);
-  if (normalize) {  // a thread keeps to one channel
-    const int step = total_threads / channels * channels;
+  const int step = total_threads / channels * channels;  // a thread keeps to one channel
+  if (normalize) {
     PixelSums own{};
     for (int f = thread; pixels && thread < step && f < features; f += step) {
       const unsigned pixel = *pixels.at(f);
       own.sum += pixel;
       own.squares += pixel * pixel;
     }
-    of_threads[thread] = own;
+    scales.of_threads[thread] = own;
     __syncthreads();
   }
   if (thread < channels) {
-    shift[thread] = 0;
-    factor[thread] = static_cast<float>(1 / 255.0);
+    scales.shift[thread] = 0;
+    scales.factor[thread] = static_cast<float>(1 / 255.0);
     if (normalize) {
       double sum = 0;
       double squares = 0;
-      for (int i = thread; i < total_threads / channels * channels; i += channels) {
-        sum += of_threads[i].sum;
-        squares += of_threads[i].squares;
+      for (int i = thread; i < step; i += channels) {
+        sum += scales.of_threads[i].sum;
+        squares += scales.of_threads[i].squares;
       }
       const double count = features / channels;
       const double spread = squares - sum * sum / count;
       const double deviation = spread > 0 ? sqrt(spread / (count - 1)) : 0;
-      shift[thread] = static_cast<float>(sum / count);
-      factor[thread] = static_cast<float>(1 / (deviation + 255 * eps));
+      scales.shift[thread] = static_cast<float>(sum / count);
+      scales.factor[thread] = static_cast<float>(1 / (deviation + 255 * eps));
     }
-    scales[at * 2 * channels + thread] = shift[thread];
-    scales[at * 2 * channels + channels + thread] = factor[thread];
   }
   __syncthreads();
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(total_threads)
+    tubelet_mse_shares(TubeletGrid grid, bool normalize, double eps, Index picks, float* shares,
+                       float* scales, const T* x, const std::uint8_t* clip,
+                       const std::int32_t* index) {
+  FRAMEFOLD_SHARED(TubeletScales, own);
+  const Index at = blockIdx.x;
+  const int features = static_cast<int>(grid.features());
+  const int channels = static_cast<int>(grid.channels);
+  const int thread = static_cast<int>(threadIdx.x);
+  const TubeletPixels pixels(grid, picks, at, clip, index);
+  measure_tubelet(own, pixels, features, channels, normalize, eps);
+  if (thread < channels) {
+    scales[at * 2 * channels + thread] = own.shift[thread];
+    scales[at * 2 * channels + channels + thread] = own.factor[thread];
+  }
   float sum = 0;
   for (int f = thread * N; pixels && f < features; f += total_threads * N) {
     float values[N];
@@ -65,7 +80,7 @@ __global__ void __launch_bounds__(total_threads)
     load(from, pixels.at(f));
     for (int i = 0; i < N; ++i) {
       const int c = (f + i) % channels;
-      const float d = values[i] - (from[i] - shift[c]) * factor[c];
+      const float d = values[i] - (from[i] - own.shift[c]) * own.factor[c];
       sum += d * d;
     }
   }

@@ -25,6 +25,20 @@ void upsample3d_dgrad(const Stream& stream, Upsampling kind, Tensor dx, Workspac
                       View dy);
 Bytes upsample3d_workspace(const Stream& stream, const Shape& x, const Shape& y);  // of each
 
+// Output o reads position `at` with 1 - fraction and the next one with the rest.
+struct Tap {
+  Index at;
+  double fraction;
+};
+
+constexpr Tap tap_of(Upsampling kind, Index in, Index out, Index o) {
+  if (kind == Upsampling::nearest) return {o * in / out, 0};
+  const Index numerator = std::max<Index>(0, (2 * o + 1) * in - out);  // of s, over 2 out
+  const Index at = numerator / (2 * out);
+  if (at >= in - 1) return {in - 1, 0};
+  return {at, static_cast<double>(numerator % (2 * out)) / static_cast<double>(2 * out)};
+}
+
 // What each target position of an axis reads: sources[starts[j]] to sources[starts[j + 1] - 1].
 // Backward is a table too, with the roles changed.
 struct ResampleAxis {

@@ -1,21 +1,9 @@
 #include "kernels/upsample3d.h"
 
+#include "kernels/device.h"
+
 namespace framefold {
 namespace {
-
-// Output o reads position `at` with 1 - fraction and the next one with the rest.
-struct Tap {
-  Index at;
-  double fraction;
-};
-
-Tap tap_of(Upsampling kind, Index in, Index out, Index o) {
-  if (kind == Upsampling::nearest) return {o * in / out, 0};
-  const Index numerator = std::max<Index>(0, (2 * o + 1) * in - out);  // of s, over 2 out
-  const Index at = numerator / (2 * out);
-  if (at >= in - 1) return {in - 1, 0};
-  return {at, static_cast<double>(numerator % (2 * out)) / static_cast<double>(2 * out)};
-}
 
 // Calls body(o, i, weight) for all that the outputs of an axis read, in their order.
 template <class Body>
@@ -100,15 +88,18 @@ void resample(const Stream& stream, Upsampling kind, bool backward, Tensor to, W
 
 void upsample3d_forward(const Stream& stream, Upsampling kind, Tensor y, Workspace workspace,
                         View x) {
+  if (on_device(stream)) return device<&upsample3d_forward>(stream, kind, y, workspace, x);
   resample(stream, kind, false, y, workspace, x);
 }
 
 void upsample3d_dgrad(const Stream& stream, Upsampling kind, Tensor dx, Workspace workspace,
                       View dy) {
+  if (on_device(stream)) return device<&upsample3d_dgrad>(stream, kind, dx, workspace, dy);
   resample(stream, kind, true, dx, workspace, dy);
 }
 
 Bytes upsample3d_workspace(const Stream& stream, const Shape& x, const Shape& y) {
+  if (on_device(stream)) return device<&upsample3d_workspace>(stream, x, y);
   Bytes bytes = Workspace::padded(static_cast<Bytes>(stream.threads * std::max(x[3], y[3]) * x[4]) *
                                   sizeof(float));
   for (int axis = 1; axis <= 3; ++axis)

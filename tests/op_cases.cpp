@@ -530,35 +530,6 @@ void check_device(const OpCase& value) {
   check_reduced(value, setting(DType::bf16, 1));
 }
 
-// Operations with CUDA kernels.
-bool on_device(const std::string& op) {
-  static const std::set<std::string, std::less<>> operations{"activation",
-                                                             "add",
-                                                             "add_rows",
-                                                             "attention",
-                                                             "concat",
-                                                             "conv3d",
-                                                             "conv_transpose3d",
-                                                             "dropout",
-                                                             "gather_rows",
-                                                             "gather_tubelets",
-                                                             "layer_norm",
-                                                             "linear",
-                                                             "matmul",
-                                                             "multiply",
-                                                             "noise",
-                                                             "permute",
-                                                             "pixels",
-                                                             "pointwise_loss",
-                                                             "scale",
-                                                             "scatter_rows",
-                                                             "slice",
-                                                             "softmax",
-                                                             "tube_mask",
-                                                             "tubelet_mse"};
-  return operations.contains(op);
-}
-
 // Every kernel that a source declares, and every instance of one that a launcher can choose, has
 // run on the host. Where the tests above have not run in this process, their cases run here.
 class EveryKernelRuns : public testing::Test {
@@ -566,7 +537,7 @@ class EveryKernelRuns : public testing::Test {
   void TestBody() override {
     for (OpCases* table : op_case_tables())
       for (const OpCase& value : table->list())
-        if (on_device(table->op()) && !all_ran()) check_device(value);
+        if (!all_ran()) check_device(value);
     for (const std::string& kernel : simt::known_kernels())
       EXPECT_TRUE(ran(kernel)) << kernel << ": no case runs it";
 
@@ -624,7 +595,7 @@ void register_op_tests() {
     add("OpGradient", table, check_gradient);
     add("OpParity", table, check_parity);
     add("OpReduced", table, check_reduced);
-    if (on_device(table->op())) add("OpDevice", table, check_device);
+    add("OpDevice", table, check_device);
   }
   testing::RegisterTest("Kernels", "EveryOneRunsOnTheHost", nullptr, nullptr, __FILE__, __LINE__,
                         []() -> EveryKernelRuns* { return new EveryKernelRuns; });

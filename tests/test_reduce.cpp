@@ -35,8 +35,8 @@ namespace {
 TEST(Reduce, HandComputed) {
   const Array<> x{{2, 3, 2}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
   for (const Stream& stream : each_path()) {
-    std::vector<std::byte> space(reduce_forward_workspace(stream));
     const auto reduced = [&](Reduction kind, const Shape& shape, const std::vector<int>& axes) {
+      std::vector<std::byte> space(reduce_forward_workspace(stream, View(x).type(), axes));
       Array<> y{shape};
       reduce_forward(stream, kind, y, {space.data(), space.size()}, x, axes);
       return y.values;
@@ -56,8 +56,9 @@ TEST(Reduce, LongSumsKeepTheirDigits) {
   const Array<> x{{16777217 + 1024}, std::vector<float>(16777217 + 1024, 1.0F)};
   Array<> y{{}};
   const Stream stream{.device = {}, .threads = 2};
-  std::vector<std::byte> space(reduce_forward_workspace(stream));
-  reduce_forward(stream, Reduction::mean, y, {space.data(), space.size()}, x, std::vector<int>{0});
+  const std::vector<int> axes{0};
+  std::vector<std::byte> space(reduce_forward_workspace(stream, View(x).type(), axes));
+  reduce_forward(stream, Reduction::mean, y, {space.data(), space.size()}, x, axes);
   EXPECT_EQ(y.values[0], 1);
 }
 

@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(256) map_elements(F f, Index count, Y* y, cons
 #pragma unroll
       for (int i = 0; i < N; ++i) results[i] = f(begin + i, values.at[i]...);
     };
-    const auto loaded = [&](const auto* from) {
+    [[maybe_unused]] const auto loaded = [&](const auto* from) {
       Pack<float, N> values;
       load<N>(values.at, from + begin);
       return values;

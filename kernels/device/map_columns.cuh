@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(column_threads)
 #pragma unroll
       for (int i = 0; i < N; ++i) results[i] = f(of_column[i], values.at[i]...);
     };
-    const auto loaded = [&](const auto* from) {
+    [[maybe_unused]] const auto loaded = [&](const auto* from) {
       Pack<float, N> values;
       load<N>(values.at, from + at);
       return values;
