@@ -11,6 +11,9 @@
 //            decoupled (AdamW): decay stays out of g; w *= 1 - rate decay comes first
 //   average  a = decay a + (1 - decay) w
 //
+//   Beside the weights the same pass may multiply the gradient by another factor, average the new
+//   weights and write them as bf16.
+//
 //   w, gradient, u, s, m, v, a   [N]  f32 or f64, all the same; all but the gradient change in
 //   place step                              1 at the first update; the state starts at 0
 //
@@ -49,20 +52,32 @@ struct Adam {
   bool decoupled = false;
 };
 
+struct Beside {
+  View clip;                 // [1] as w: multiplies the gradient; see clip_factor
+  Tensor average;            // [N] as w
+  double average_decay = 0;  // of average
+  Tensor narrow;             // [N] bf16
+};
+
 // u is without data where momentum is 0.
 void sgd_update(const Stream& stream, const Sgd& sgd, Tensor w, Tensor u, View gradient,
-                double scale);
+                double scale, const Beside& beside = {});
 void rmsprop_update(const Stream& stream, const RmsProp& rmsprop, Tensor w, Tensor s, Tensor u,
-                    View gradient, double scale);
+                    View gradient, double scale, const Beside& beside = {});
 void adam_update(const Stream& stream, const Adam& adam, Tensor w, Tensor m, Tensor v,
-                 View gradient, double scale, Index step);
+                 View gradient, double scale, Index step, const Beside& beside = {});
 void average_update(const Stream& stream, double decay, Tensor a, View w);
 
-// The Euclidean norm; not finite where an element is not.
+// The Euclidean norm; not finite where an element is not. The caller waits for it, so a device has
+// clip_factor alone.
 double norm_of(const Stream& stream, Workspace workspace, View x);
 Bytes norm_workspace(Index count);
 
 // The scale that brings a gradient of this norm down to the limit; 1 where it is below.
 double clip_scale(double norm, double limit);
+
+// factor [1] = that scale for x as a gradient; factor and x f32 or f64 alike. On a device the sums
+// of fixed pieces are f32 and meet in f64.
+void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x);
 
 }  // namespace framefold

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/check.h"
+#include "kernels/device.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
 
@@ -114,37 +115,59 @@ T* data_of(Tensor state) {
   return state ? state.as<T>() : nullptr;
 }
 
+template <class T>
+T clipped(double scale, const Beside& beside) {
+  return T(scale) * (beside.clip ? *beside.clip.as<T>() : T{1});
+}
+
+template <class T>
+void follow(const Stream& stream, const Beside& beside, View w) {
+  if (beside.average) average_update(stream, beside.average_decay, beside.average, w);
+  if (beside.narrow)
+    parallel_each(stream, w.size(), [to = beside.narrow.as<bf16>(), from = w.as<T>()](Index i) {
+      to[i] = bf16(from[i]);
+    });
+}
+
 }  // namespace
 
-void sgd_update(const Stream& stream, const Sgd& o, Tensor w, Tensor u, View gradient,
-                double scale) {
+void sgd_update(const Stream& stream, const Sgd& o, Tensor w, Tensor u, View gradient, double scale,
+                const Beside& beside) {
+  if (on_device(stream)) return device<&sgd_update>(stream, o, w, u, gradient, scale, beside);
   for_weights("sgd", w, {{"gradient", gradient}, {"u", u}}, [&]<class T>(T) {
-    const SgdFactors<T> f{T(scale), T(o.decay), T(o.rate), T(o.momentum), o.nesterov};
+    const SgdFactors<T> f{clipped<T>(scale, beside), T(o.decay), T(o.rate), T(o.momentum),
+                          o.nesterov};
     update<T>(
         stream, w.size(), [=](auto... a) { sgd<T>(f, a...); },
         [=](auto... a) { sgd_fast(f, a...); }, w.as<T>(), data_of<T>(u), gradient.as<T>());
+    follow<T>(stream, beside, w);
   });
 }
 
 void rmsprop_update(const Stream& stream, const RmsProp& o, Tensor w, Tensor s, Tensor u,
-                    View gradient, double scale) {
+                    View gradient, double scale, const Beside& beside) {
+  if (on_device(stream))
+    return device<&rmsprop_update>(stream, o, w, s, u, gradient, scale, beside);
   for_weights("rmsprop", w, {{"gradient", gradient}, {"s", s}, {"u", u}}, [&]<class T>(T) {
-    const RmsPropFactors<T> f{T(scale),           T(o.decay),   T(o.rate),    T(o.smoothing),
-                              T(1 - o.smoothing), T(o.epsilon), T(o.momentum)};
+    const RmsPropFactors<T> f{clipped<T>(scale, beside), T(o.decay),   T(o.rate),    T(o.smoothing),
+                              T(1 - o.smoothing),        T(o.epsilon), T(o.momentum)};
     update<T>(
         stream, w.size(), [=](auto... a) { rmsprop<T>(f, a...); },
         [=](auto... a) { rmsprop_fast(f, a...); }, w.as<T>(), s.as<T>(), data_of<T>(u),
         gradient.as<T>());
+    follow<T>(stream, beside, w);
   });
 }
 
 void adam_update(const Stream& stream, const Adam& o, Tensor w, Tensor m, Tensor v, View gradient,
-                 double scale, Index step) {
+                 double scale, Index step, const Beside& beside) {
   if (step < 1) fail(ErrorCode::argument, "adam: step is ", step, ", the first update's is 1");
+  if (on_device(stream))
+    return device<&adam_update>(stream, o, w, m, v, gradient, scale, step, beside);
   const double correction1 = 1 - std::pow(o.beta1, step);
   const double correction2 = 1 - std::pow(o.beta2, step);
   for_weights("adam", w, {{"gradient", gradient}, {"m", m}, {"v", v}}, [&]<class T>(T) {
-    const AdamFactors<T> f{.scale = T(scale),
+    const AdamFactors<T> f{.scale = clipped<T>(scale, beside),
                            .decay = T(o.decoupled ? 0 : o.decay),
                            .keep = T(o.decoupled ? 1 - o.rate * o.decay : 1),
                            .rate = T(o.rate / correction1),
@@ -157,10 +180,12 @@ void adam_update(const Stream& stream, const Adam& o, Tensor w, Tensor m, Tensor
     update<T>(
         stream, w.size(), [=](auto... a) { adam<T>(f, a...); },
         [=](auto... a) { adam_fast(f, a...); }, w.as<T>(), m.as<T>(), v.as<T>(), gradient.as<T>());
+    follow<T>(stream, beside, w);
   });
 }
 
 void average_update(const Stream& stream, double decay, Tensor a, View w) {
+  if (on_device(stream)) return device<&average_update>(stream, decay, a, w);
   for_weights("average", a, {{"w", w}}, [&]<class T>(T) {
     const T keep = T(decay);
     const T rest = T(1 - decay);
@@ -171,6 +196,8 @@ void average_update(const Stream& stream, double decay, Tensor a, View w) {
 }
 
 double norm_of(const Stream& stream, Workspace workspace, View x) {
+  if (on_device(stream))
+    fail(ErrorCode::unavailable, "the norm of a device's tensor stays there: see clip_factor");
   double sum = 0;
   if (x.dtype == DType::f32 && stream.wants(Path::native)) {
     const float* data = x.as<float>();
@@ -190,5 +217,12 @@ double norm_of(const Stream& stream, Workspace workspace, View x) {
 Bytes norm_workspace(Index count) { return piecewise_sum_workspace(count, pointwise_grain); }
 
 double clip_scale(double norm, double limit) { return norm > limit ? limit / norm : 1; }
+
+void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x) {
+  if (on_device(stream)) return device<&clip_factor>(stream, limit, factor, workspace, x);
+  for_weights("clip_factor", x, {}, [&]<class T>(T) {
+    *factor.as<T>() = T(clip_scale(norm_of(stream, workspace, x), limit));
+  });
+}
 
 }  // namespace framefold

@@ -24,6 +24,11 @@ std::vector<OpCases*>& op_case_tables() {
   return tables;
 }
 
+std::vector<void (*)()>& device_programs() {
+  static std::vector<void (*)()> programs;
+  return programs;
+}
+
 OpCases::OpCases(std::string op, void (*define)(OpCases&)) : op_(std::move(op)), define_(define) {
   op_case_tables().push_back(this);
 }
@@ -251,7 +256,10 @@ class Subject {
                 {},
                 Workspace(forward_space.data(), needs.forward_workspace),
                 random};
-    if (!view) op_->forward(forward);
+    if (!view) {
+      const simt::HostKeepsOut keeps_out;
+      op_->forward(forward);
+    }
     EXPECT_TRUE(forward_space.intact()) << "forward's workspace: written past its end";
     in.check("input");
     own_out.check("output");
@@ -299,7 +307,10 @@ class Subject {
                    din,
                    Workspace(backward_space.data(), needs.backward_workspace),
                    random};
-      op_->backward(backward);
+      {
+        const simt::HostKeepsOut keeps_out;
+        op_->backward(backward);
+      }
       EXPECT_TRUE(backward_space.intact()) << "backward's workspace: written past its end";
     }
     own_din.check("gradient");
@@ -538,6 +549,8 @@ class EveryKernelRuns : public testing::Test {
     for (OpCases* table : op_case_tables())
       for (const OpCase& value : table->list())
         if (!all_ran()) check_device(value);
+    for (void (*program)() : device_programs())
+      if (!all_ran()) program();
     for (const std::string& kernel : simt::known_kernels())
       EXPECT_TRUE(ran(kernel)) << kernel << ": no case runs it";
 

@@ -61,7 +61,11 @@ class OpCases {
   std::vector<OpCase> cases_;
 };
 
-// All tables; the test program registers three tests for each.
+// What runs kernels that no operation has: a test of its own, and part of the one that wants every
+// kernel run.
+std::vector<void (*)()>& device_programs();
+
+// All tables; the test program registers four tests for each.
 std::vector<OpCases*>& op_case_tables();
 void register_op_tests();
 

@@ -21,6 +21,7 @@ inline std::vector<PoolCase> pool_cases() {
       {{2, 1, 7, 9, 5}, {.kernel = {1, 2, 2}, .stride = {1, 2, 2}}},
       {{2, 1, 7, 8, 17}, {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}}},
       {{1, 5, 6, 7, 4}, {.kernel = {3, 2, 3}, .stride = {1, 1, 2}, .padding = {1, 1, 0}}},
+      {{1, 2, 3, 4, 16}, {.kernel = {2, 2, 2}, .stride = {1, 1, 2}}},
       {{1, 6, 7, 8, 2}, {.kernel = {1, 2, 1}, .stride = {3, 3, 2}}},
       {{3, 2, 3, 4, 2}, {.kernel = {2, 3, 4}, .stride = {1, 1, 1}}},
       {{1, 4, 16, 20, 33}, {.kernel = {2, 2, 2}, .stride = {2, 2, 2}}},

@@ -18,7 +18,7 @@ OP_CASES(activity_penalty) {
         add({.in = {{shape}}, .build = [=](Graph& g, const std::vector<Value>& v) {
                activity_penalty(g, v[0], {.kind = kind, .reduction = reduction});
              }});
-  for (const Shape& shape : {Shape{1}, Shape{4, 3}, Shape{3, 2, 17}, Shape{5003, 10}})
+  for (const Shape& shape : {Shape{1}, Shape{4, 3}, Shape{3, 2, 17}, Shape{5, 16}, Shape{5003, 10}})
     add({.in = {{shape}},
          .build =
              [](Graph& g, const std::vector<Value>& v) {

@@ -13,8 +13,9 @@ namespace framefold {
 // Rows of less, one and more than a vector; rows in several pieces and for several threads.
 OP_CASES(cross_entropy) {
   const auto build = [](Graph& g, const std::vector<Value>& v) { cross_entropy(g, v[0], v[1]); };
-  for (const Shape& shape : {Shape{3, 2}, Shape{5, 17}, Shape{2, 3, 32}, Shape{4, 1025},
-                             Shape{5003, 10}, Shape{17}, Shape{3, 1}})
+  for (const Shape& shape :
+       {Shape{3, 2}, Shape{5, 17}, Shape{2, 3, 32}, Shape{4, 1025}, Shape{2, 257}, Shape{2, 2048},
+        Shape{1, 8200}, Shape{5003, 10}, Shape{17}, Shape{3, 1}})
     add({.in = {{shape}, {shape}},
          .build = build,
          .fill = [classes = shape[-1]](int input, Index i, Random random) {

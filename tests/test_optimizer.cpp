@@ -7,6 +7,8 @@
 
 #include "kernels/philox.h"
 #include "tests/arrays.h"
+#include "tests/op_cases.h"
+#include "tests/simt/runtime.h"
 
 namespace framefold::test {
 namespace {
@@ -86,6 +88,121 @@ TEST(Optimizer, AverageNormAndClipByHand) {
   EXPECT_EQ(clip_scale(4, 2), 0.5);
   EXPECT_EQ(clip_scale(2, 4), 1);
 }
+
+TEST(Optimizer, BesideTheWeightsByHand) {
+  for (const Stream& stream : each_path()) {
+    Array<> w{{2}, {1, 2}};
+    Array<> average{{2}, {1, 1}};
+    std::array<bf16, 2> narrow{};
+    const Array<> clip{{1}, {0.5F}};
+    sgd_update(stream, {.rate = 0.5}, w, {}, Array<>{{2}, {4, -4}}, 0.5,
+               {.clip = clip,
+                .average = average,
+                .average_decay = 0.75,
+                .narrow = {narrow.data(), DType::bf16, {2}}});
+    expect_near<float>(w.values, {0.5F, 2.5F}, 0);  // 1/2 1/2 4 = 1
+    expect_near<float>(average.values, {0.875F, 1.375F}, 0);
+    EXPECT_EQ(static_cast<float>(narrow[0]), 0.5F);
+    EXPECT_EQ(static_cast<float>(narrow[1]), 2.5F);
+    std::array<double, 8> space{};
+    Array<> factor{{1}};
+    clip_factor(stream, 1, factor, Workspace(space.data(), sizeof(space)), Array<>{{2}, {3, 4}});
+    EXPECT_EQ(factor.values[0], 0.2F);
+  }
+}
+
+// Flat buffers in device memory, which every update changes as it does on the CPU.
+struct Flat {
+  Index count;
+  Bytes skew;
+  simt::DeviceMemory memory{static_cast<Bytes>(count) * sizeof(float) + skew};
+  std::vector<float> host;
+
+  Flat(Index size, Bytes by, std::uint64_t what, bool positive = false)
+      : count(size), skew(by), host(static_cast<std::size_t>(size)) {
+    for (Index i = 0; i < count; ++i) {
+      const float value = Random{5, stream_of(what)}.normal(static_cast<std::uint64_t>(i));
+      host[static_cast<std::size_t>(i)] = positive ? std::abs(value) : value;
+    }
+    std::copy(host.begin(), host.end(), device());
+  }
+  float* device() const {
+    return reinterpret_cast<float*>(static_cast<std::byte*>(memory.data) + skew);
+  }
+  Tensor on(const Stream& stream) {
+    const bool cuda = stream.device.kind == Device::Kind::cuda;
+    return {cuda ? device() : host.data(), DType::f32, {count}};
+  }
+  void expect_alike(double tolerance) const {
+    expect_near<float>({device(), device() + count}, host, tolerance);
+  }
+};
+
+struct Narrow {
+  simt::DeviceMemory memory;
+  std::vector<bf16> host;
+
+  explicit Narrow(Index count)
+      : memory(static_cast<Bytes>(count) * sizeof(bf16)), host(static_cast<std::size_t>(count)) {}
+  bf16* device() const { return static_cast<bf16*>(memory.data); }
+};
+
+void update_on_device(Index size, Bytes skew) {
+  const Stream cpu{};
+  const Stream cuda{.device = Device::cuda(0)};
+  Flat w(size, skew, 1);
+  Flat first(size, skew, 2, true);
+  Flat second(size, skew, 3, true);
+  Flat gradient(size, skew, 4);
+  Flat average(size, skew, 5);
+  Flat factor(1, skew, 6);
+  Narrow narrow(size);
+  const Bytes bytes = norm_workspace(size);
+  const simt::DeviceMemory device_space(bytes);
+  std::vector<std::byte> host_space(bytes);
+  const auto step = [&](const Stream& stream, void* space, bf16* rounded) {
+    const Tensor g = gradient.on(stream);
+    const Beside beside{.clip = factor.on(stream),
+                        .average = average.on(stream),
+                        .average_decay = 0.75,
+                        .narrow = {rounded, DType::bf16, {size}}};
+    clip_factor(stream, 0.5, factor.on(stream), Workspace(space, bytes), g);
+    const Tensor weights = w.on(stream);
+    const Tensor a = first.on(stream);
+    const Tensor b = second.on(stream);
+    sgd_update(stream, {.rate = 0.1, .decay = 0.1}, weights, {}, g, 2);
+    sgd_update(stream, {.rate = 0.1, .momentum = 0.5}, weights, a, g, 1, beside);
+    sgd_update(stream, {.momentum = 0.5, .nesterov = true}, weights, a, g, 1);
+    rmsprop_update(stream, {.rate = 0.1, .epsilon = 0.1}, weights, b, {}, g, 1);
+    rmsprop_update(stream, {.epsilon = 0.1, .momentum = 0.5}, weights, b, a, g, 1);
+    adam_update(stream, {.epsilon = 0.1, .decay = 0.1}, weights, a, b, g, 1, 2);
+    adam_update(stream, {.rate = 0.1, .epsilon = 0.1, .decay = 0.1, .decoupled = true}, weights, a,
+                b, g, 1, 3, beside);
+    average_update(stream, 0.5, average.on(stream), weights);
+  };
+  step(cpu, host_space.data(), narrow.host.data());
+  {
+    const simt::HostKeepsOut keeps_out;
+    step(cuda, device_space.data, narrow.device());
+  }
+  for (const Flat* flat : {&w, &first, &second, &average, &factor}) flat->expect_alike(2e-6);
+  for (Index i = 0; i < size; ++i)
+    EXPECT_NEAR(static_cast<float>(narrow.device()[i]),
+                static_cast<float>(narrow.host[static_cast<std::size_t>(i)]), 0.04);
+}
+
+void update_on_device() {
+  for (const std::uint64_t schedule : {0, 1, 2}) {
+    simt::set_schedule(schedule);
+    update_on_device(1, 0);
+    update_on_device(1026, 0);  // two blocks and a tail
+    update_on_device(300, sizeof(float));
+  }
+}
+
+const bool runs_kernels = (device_programs().push_back(update_on_device), true);
+
+TEST(Optimizer, UpdatesOnADevice) { update_on_device(); }
 
 // Three updates of many weights in f32 against the textbook's formulas in double.
 template <class T>

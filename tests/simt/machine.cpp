@@ -274,6 +274,7 @@ void violation(const std::string& what) {
 void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
               const std::function<void()>& body) {
   check_limits(kernel, grid, block, dynamic_bytes);
+  let_kernel_in();
   random_bits.seed(seed);
   machine.kernel = kernel;
   machine.body = &body;
@@ -294,6 +295,7 @@ void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynami
     end_block_memory();
     if (!machine.error.empty()) throw Error(machine.error);
   }
+  let_kernel_out();
   names_executed().insert(std::string(kernel));
 }
 

@@ -49,6 +49,10 @@ struct Clock {
 };
 extern Clock current_clock;
 
+// A kernel may touch device memory while the host keeps out.
+void let_kernel_in();
+void let_kernel_out();
+
 // Shared memory is taken anew by every block.
 void begin_block_memory(std::size_t dynamic_bytes);
 void end_block_memory();

@@ -1,6 +1,8 @@
 #include "tests/simt/memory.h"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -98,6 +100,49 @@ void end_block_memory() {
   for (const Piece& piece : shared_pieces) forbid(shared_memory, piece);
   shared_pieces.clear();
   shared_used = zone;
+}
+
+namespace {
+
+bool host_keeps_out = false;
+
+void protect(int access) {
+  if (device_memory.data) mprotect(device_memory.data, device_memory.bytes, access);
+}
+
+#if !SIMT_ASAN
+void explain(int, siginfo_t* info, void*) {
+  constexpr std::string_view line = "the host touches device memory outside of a kernel\n";
+  if (device_memory.has(info->si_addr) && write(STDERR_FILENO, line.data(), line.size()) < 0)
+    return;
+  signal(SIGSEGV, SIG_DFL);
+}
+#endif
+
+}  // namespace
+
+HostKeepsOut::HostKeepsOut() {
+#if !SIMT_ASAN  // which explains by itself
+  struct sigaction action {};
+  action.sa_sigaction = explain;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGSEGV, &action, nullptr);
+#endif
+  host_keeps_out = true;
+  protect(PROT_NONE);
+}
+
+HostKeepsOut::~HostKeepsOut() {
+  host_keeps_out = false;
+  protect(PROT_READ | PROT_WRITE);
+}
+
+void let_kernel_in() {
+  if (host_keeps_out) protect(PROT_READ | PROT_WRITE);
+}
+
+void let_kernel_out() {
+  if (host_keeps_out) protect(PROT_NONE);
 }
 
 void* static_shared(const void* key, std::string_view name, std::size_t bytes, std::size_t align) {

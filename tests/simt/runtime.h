@@ -34,6 +34,15 @@ struct DeviceMemory {
   void* const data;
 };
 
+// While one lives, device memory belongs to kernels alone: where the host touches it, as a launcher
+// may that forgot what it holds, the program ends with a message.
+struct HostKeepsOut {
+  HostKeepsOut();
+  HostKeepsOut(const HostKeepsOut&) = delete;
+  HostKeepsOut& operator=(const HostKeepsOut&) = delete;
+  ~HostKeepsOut();
+};
+
 using Names = std::set<std::string, std::less<>>;
 const Names& known_kernels();     // every launch in the source
 const Names& executed_kernels();  // that have run to their end
