@@ -123,8 +123,8 @@ TEST_F(Command, HelpTeachesAndNamesExitCodes) {
   EXPECT_EQ(help.code, exit_done);
   EXPECT_NE(help.out.find("framefold train digits-dense"), std::string::npos);
   EXPECT_NE(help.out.find("75 interrupted"), std::string::npos);
-  for (const std::string word : {"train", "eval", "reconstruct", "features", "probe", "attention", "plan",
-                                 "info", "models", "ops", "keys"}) {
+  for (const std::string word : {"train", "eval", "reconstruct", "features", "probe", "attention",
+                                 "plan", "info", "models", "ops", "keys"}) {
     EXPECT_NE(help.out.find("\n  " + word + " "), std::string::npos) << word;
     const Result each = run({word, "--help"});
     EXPECT_EQ(each.code, exit_done) << word;
