@@ -18,11 +18,14 @@ OP_CASES(cross_entropy) {
         Shape{1, 8200}, Shape{5003, 10}, Shape{17}, Shape{3, 1}})
     add({.in = {{shape}, {shape}},
          .build = build,
-         .fill = [classes = shape[-1]](int input, Index i, Random random) {
-           const auto at = static_cast<std::uint64_t>(i);
-           if (input == 0) return static_cast<double>(random.normal(at));
-           return 2 * static_cast<double>(random.uniform(at)) / static_cast<double>(classes);
-         }});
+         .fill =
+             [classes = shape[-1]](int input, Index i, Random random) {
+               const auto at = static_cast<std::uint64_t>(i);
+               if (input == 0) return static_cast<double>(random.normal(at));
+               return 2 * static_cast<double>(random.uniform(at)) / static_cast<double>(classes);
+             },
+         // Of thousands of classes one moves the loss by little more than its rounding: 1e-5 seen.
+         .gradient_tolerance = shape[-1] > 4096 ? 5e-5 : 1e-6});
 }
 
 namespace test {
