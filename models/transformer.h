@@ -22,7 +22,8 @@ struct Block {
 // softmax does not see one (Bao et al. 2022).
 Value block(Graph& g, const std::string& name, Value x, const Block& block);
 
-// name.0 to name.(depth - 1), each a block of the graph; the path's rate grows from 0 to block.drop_path.
+// name.0 to name.(depth - 1), each a block of the graph; the path's rate grows from 0 to
+// block.drop_path.
 Value blocks(Graph& g, const std::string& name, Value x, Index depth, Block block);
 
 }  // namespace framefold::layers
