@@ -47,6 +47,18 @@ std::string vector_units() {
   return "baseline";
 }
 
+// Whether the folder holds no more than a run leaves that ended before its first file.
+bool untouched(const fs::path& path) {
+  if (!fs::is_directory(path)) return false;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const fs::path name = entry.path().filename();
+    if ((name != "checkpoints" && name != "samples") || !entry.is_directory() ||
+        !fs::is_empty(entry.path()))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 RunDirectory RunDirectory::create(const Config& config, bool overwrite) {
@@ -55,7 +67,7 @@ RunDirectory RunDirectory::create(const Config& config, bool overwrite) {
       config.run.name == "." || config.run.name == "..")
     fail(ErrorCode::config, "run.name is \"", config.run.name,
          "\", expected a folder's name without '/'");
-  if (fs::exists(run.path_) && !(fs::is_directory(run.path_) && fs::is_empty(run.path_))) {
+  if (fs::exists(run.path_) && !untouched(run.path_)) {
     const bool holds_run = fs::is_regular_file(run.config());
     if (!overwrite || !holds_run)
       fail(ErrorCode::file, run.path_.string(), " exists",

@@ -200,6 +200,14 @@ TEST_F(Command, ListsAndPlan) {
   EXPECT_GT(larger["bytes"]["total"].get<Index>(), Index{64} << 20);
 }
 
+TEST_F(Command, ARunThatNeverBeganLeavesItsNameFree) {
+  EXPECT_EQ(train({"--set", "data.kind=videos", "--set", "data.path=nowhere"}).code, exit_data);
+  EXPECT_EQ(train({"--set", "train.steps=1"}).code, exit_done);
+  write_file(directory / "runs/other/samples/mine.txt", "kept");
+  EXPECT_EQ(train({"--name", "other", "--overwrite"}).code, exit_data);
+  EXPECT_TRUE(has("runs/other/samples/mine.txt"));
+}
+
 TEST_F(Command, TrainsAndKeepsEverything) {
   const Result result = train({"--json"});
   ASSERT_EQ(result.code, exit_done) << result.err;
