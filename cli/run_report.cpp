@@ -187,7 +187,8 @@ std::vector<Chart> frame_charts(const std::vector<NamedFrames>& all) {
   Chart ssim{.title = "SSIM over the clip", .x_label = "frame", .y_label = "SSIM"};
   bool seen = false;
   for (const auto& [name, frames] : all) {
-    Series p{.name = name, .marks = frames.size() <= 40}, s = p;
+    const Series empty{.name = name, .marks = frames.size() <= 40};
+    Series p = empty, s = empty;
     for (std::size_t t = 0; t < frames.size(); ++t) {
       for (Series* series : {&p, &s}) series->x.push_back(static_cast<double>(t));
       p.y.push_back(frames[t].psnr);

@@ -15,8 +15,9 @@ std::uint64_t hash_of(const std::string& name) {  // FNV-1a
 
 void fill_sin_cos(float* values, Index count, Index width) {
   for (Index j = 0; j < width; ++j) {
+    const Index even = j - j % 2;
     const double divisor =
-        std::pow(10000.0, static_cast<double>(j / 2 * 2) / static_cast<double>(width));
+        std::pow(10000.0, static_cast<double>(even) / static_cast<double>(width));
     for (Index p = 0; p < count / width; ++p) {
       const double angle = static_cast<double>(p) / divisor;
       values[p * width + j] = static_cast<float>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));

@@ -264,7 +264,12 @@ class Lease {
   explicit Lease(std::shared_ptr<Children> children) : children_(std::move(children)) {}
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  ~Lease() { children_->give_back(std::move(child_)); }
+  ~Lease() {
+    try {
+      children_->give_back(std::move(child_));
+    } catch (...) {  // it ends with the lease
+    }
+  }
 
   // Whether there is a child that has not died.
   bool holds() { return child_ && child_->alive(); }

@@ -12,7 +12,7 @@
 namespace framefold {
 namespace {
 
-constexpr Index taps = 11;
+constexpr Index taps = 11, middle = taps / 2;
 constexpr double c1 = 0.01 * 0.01, c2 = 0.03 * 0.03;
 constexpr Index moments = 5;  // x, y, xx, yy, xy
 
@@ -22,7 +22,7 @@ Window gaussian_window() {
   Window window{};
   double sum = 0;
   for (Index i = 0; i < taps; ++i) {
-    const auto away = static_cast<double>(i - taps / 2);
+    const auto away = static_cast<double>(i - middle);
     sum += window[static_cast<std::size_t>(i)] = std::exp(-away * away / (2 * 1.5 * 1.5));
   }
   for (double& weight : window) weight /= sum;

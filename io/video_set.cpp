@@ -31,7 +31,7 @@ class Sampled final : public Dataset {
     for (std::size_t i = 0; i < videos.size(); ++i)
       for (Index clip = 0; clip < clips[i]; ++clip)
         for (Index crop = 0; crop < crops; ++crop) samples_.push_back({videos[i], clip, crop});
-    videos_ = static_cast<Index>(videos.size() - std::ranges::count(clips, 0));
+    videos_ = static_cast<Index>(videos.size()) - std::ranges::count(clips, 0);
     if (samples_.empty() && !videos.empty())
       fail(ErrorCode::format, "none of the ", videos.size(),
            " videos can be opened: ", skipped->back());

@@ -49,7 +49,7 @@ class FlatMemory : public NeedsCodecs {
     const auto next = [&] { loader.next({batch.data(), DType::u8, loader.type().shape}); };
     Index done = 0;
     for (; done < count / 10; done += 25) next();
-    const Bytes before = resident();
+    [[maybe_unused]] const Bytes before = resident();
     Index most_files = 0;
     for (; done < count; done += 25) {
       next();
