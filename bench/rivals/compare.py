@@ -149,9 +149,9 @@ def main():
                 "their_peak": max(one["peak"] for one in its)}
             print(table({**result, "rows": {name: result["rows"][name]}}).splitlines()[-1],
                   flush=True)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-        arguments.out.with_suffix(".md").write_text(table(result))
+        if arguments.out and result["rows"]:  # a comparison that is stopped keeps what it has
+            arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+            arguments.out.with_suffix(".md").write_text(table(result))
     print("\n" + table(result))
     if different:
         sys.exit("compare: without a time, since the results differ:\n" + "\n".join(different))
