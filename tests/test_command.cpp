@@ -203,6 +203,7 @@ TEST_F(Command, ListsAndPlan) {
 TEST_F(Command, ARunThatNeverBeganLeavesItsNameFree) {
   EXPECT_EQ(train({"--set", "data.kind=videos", "--set", "data.path=nowhere"}).code, exit_data);
   EXPECT_EQ(train({"--set", "train.steps=1"}).code, exit_done);
+  fs::create_directories(directory / "runs/other/samples");
   write_file(directory / "runs/other/samples/mine.txt", "kept");
   EXPECT_EQ(train({"--name", "other", "--overwrite"}).code, exit_data);
   EXPECT_TRUE(has("runs/other/samples/mine.txt"));
