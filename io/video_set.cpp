@@ -133,11 +133,6 @@ class Sampled final : public Dataset {
 
 }  // namespace
 
-std::vector<std::string> named_classes(std::vector<std::string> names, Index count) {
-  while (static_cast<Index>(names.size()) < count) names.push_back(text(names.size()));
-  return names;
-}
-
 std::shared_ptr<const Dataset> sampled_clips(std::shared_ptr<const VideoSet> set,
                                              std::vector<Index> videos, const SampledClips& options,
                                              std::vector<std::string>* skipped) {

@@ -45,7 +45,10 @@ class VideoSet {
 };
 
 // The names of at least `count` classes: numbers where `names` has none.
-std::vector<std::string> named_classes(std::vector<std::string> names, Index count);
+inline std::vector<std::string> named_classes(std::vector<std::string> names, Index count) {
+  while (static_cast<Index>(names.size()) < count) names.push_back(text(names.size()));
+  return names;
+}
 
 struct SampledClips {
   Sampling sampling;
