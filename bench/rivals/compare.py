@@ -119,6 +119,7 @@ def main():
     arguments = parser.parse_args()
     wanted = [row for row in rows(arguments.torch)
               if not arguments.prefixes or row.startswith(tuple(arguments.prefixes))]
+    wanted.sort(key=lambda row: not row.startswith("step/"))  # whole steps first
     result = {"date": time.strftime("%Y-%m-%d"), "processor": processor(),
               "cores": os.cpu_count(), "rounds": arguments.rounds, "rows": {},
               "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,
