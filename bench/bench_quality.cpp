@@ -1,8 +1,7 @@
 // PSNR and SSIM of a colour clip of 16 frames, 224 x 224. One thread.
-#include <benchmark/benchmark.h>
-
 #include <vector>
 
+#include "bench/bench.h"
 #include "io/quality.h"
 
 namespace framefold::bench {
@@ -16,12 +15,16 @@ void quality(benchmark::State& state) {
     original[i] = static_cast<std::uint8_t>(i * 37 % 251);
     made[i] = static_cast<float>(i * 11 % 255) / 255;
   }
-  for (auto _ : state)
+  run(state, {}, [&] {
     benchmark::DoNotOptimize(
         frame_quality({original.data(), DType::u8, shape}, {made.data(), DType::f32, shape}));
+  });
 }
 
-BENCHMARK(quality)->Name("quality/16x224x224")->UseRealTime()->Unit(benchmark::kMillisecond);
+const bool added = [] {
+  add("quality/16x224x224", quality);
+  return true;
+}();
 
 }  // namespace
 }  // namespace framefold::bench

@@ -2,13 +2,13 @@
 #include <sys/resource.h>
 
 #include <ctime>
-#include <fstream>
 
 #include "cli/command.h"
 #include "cli/plan_report.h"
 #include "cli/print.h"
 #include "cli/run_directory.h"
 #include "cli/step_times.h"
+#include "cli/training_parts.h"
 #include "cli/training_run.h"
 #include "engine/train.h"
 #include "io/file.h"
@@ -27,13 +27,6 @@ Bytes peak_resident() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<Bytes>(usage.ru_maxrss) * 1024;
-}
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
 }
 
 std::string today() {
@@ -57,24 +50,12 @@ Interval interval_of(const nlohmann::ordered_json& json, const std::string& file
 }
 
 Json measure(const Arguments& arguments) {
-  Config config = arguments.config.resolve();
-  const Split data = open_data(config);
-  if (!data.train)
-    fail(ErrorCode::config, "data.held_out is ", config.data.held_out,
-         ", which leaves no clip to train on; make it smaller");
-  TrainConfig& train = config.train;
-  const Stream stream = stream_of(train);
-  const Compiled compiled = compile_training(config, train.batch);
+  TrainingParts parts(arguments.config.resolve());
+  const Config& config = parts.config;
+  const TrainConfig& train = config.train;
   const PlanReport plan = plan_report(config, train.batch);
-  Parameters parameters(compiled.plan->graph());
-  parameters.initialize(static_cast<std::uint64_t>(train.seed));
-  Executor executor(compiled.plan, parameters);
-  executor.profile(true);
-  Optimizer optimizer(parameters, optimizer_options(train), stream);
-  LoaderSource source(data.train, loader_options(config), config.augment.mixing, 0, 0,
-                      config.corrupt);
   constexpr Index many = 1'000'000'000;
-  Trainer trainer(executor, parameters, optimizer, source,
+  Trainer trainer(*parts.executor, *parts.parameters, *parts.optimizer, *parts.source,
                   {.seed = static_cast<std::uint64_t>(train.seed),
                    .steps = many,
                    .accumulate = train.accumulate,
@@ -102,7 +83,7 @@ Json measure(const Arguments& arguments) {
            }});
   // Forward and backward share what the steps leave of waiting and updating.
   double forward = 0, backward = 0;
-  for (const StepTime& time : executor.times())
+  for (const StepTime& time : parts.executor->times())
     (time.step->phase == Phase::forward ? forward : backward) += time.seconds;
   const auto runs = static_cast<double>(trainer.counters().step);
   const Interval step = median_interval(steps);
@@ -116,8 +97,8 @@ Json measure(const Arguments& arguments) {
       {"clip", {config.data.frames, config.data.height, config.data.width, config.data.channels}},
       {"date", today()},
       {"version", version_text()},
-      {"processor", processor()},
-      {"threads", stream.threads},
+      {"processor", processor_name()},
+      {"threads", train.threads},
       {"steps", steps.size()},
       {"step_seconds", to_json(step)},
       {"clips_per_second",

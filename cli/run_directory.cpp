@@ -32,13 +32,6 @@ void make_directory(const fs::path& path) {
          "; check its parent, or set run.directory");
 }
 
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
 std::string vector_units() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f")) return "AVX-512";
@@ -106,6 +99,13 @@ void RunDirectory::lock() {
   if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
     fail(ErrorCode::file, "another process is training in ", path_.string(),
          "; wait for its end, or choose another --name");
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
 }
 
 std::string version_text() { return "framefold " FRAMEFOLD_VERSION " (" FRAMEFOLD_COMMIT ")"; }

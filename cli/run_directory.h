@@ -50,6 +50,7 @@ class RunDirectory {
 
 // Version, commit, compiler, processor, threads and libraries, as environment.json has them.
 std::string environment_json(int threads, double first_step_ms);
+std::string processor_name();
 std::string version_text();  // "framefold 0.1.0 (commit)"
 
 }  // namespace framefold

@@ -44,56 +44,35 @@ double process_age_ms() {
 }
 
 TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
-    : directory_(std::move(directory)),
-      config_(config),
-      data_(open_data(config, !config.task.classifies())) {
-  if (!data_.train)
-    fail(ErrorCode::config, "data.held_out is ", config_.data.held_out,
-         ", which leaves no clip to train on; make it smaller");
-  for (const std::string& message : data_.skipped) progress_.note("left out: " + message);
+    : directory_(std::move(directory)), parts_(config), config_(parts_.config) {
+  for (const std::string& message : parts_.data.skipped) progress_.note("left out: " + message);
   TrainConfig& train = config_.train;
-  train.steps = steps_of(config_, data_.train->size());
-  const Stream stream = stream_of(train);
-  train.threads = stream.threads;
-
-  if (config_.task.classifies()) {
-    classes_ = classes_of(config_, data_);
-    config_.task.classifier.classes = std::ssize(classes_);
-  }
-  compiled_ = compile_training(config_, train.batch);
-  parameters_ = std::make_unique<Parameters>(compiled_.plan->graph());
-  executor_ = std::make_unique<Executor>(compiled_.plan, *parameters_);
-  executor_->profile(true);
-  optimizer_ = std::make_unique<Optimizer>(*parameters_, optimizer_options(train), stream);
-  source_ =
-      std::make_unique<LoaderSource>(data_.train, loader_options(config_), config_.augment.mixing,
-                                     std::ssize(classes_), config_.task.smoothing, config_.corrupt);
+  train.steps = steps_of(config_, parts_.data.train->size());
   checkpoints_ =
       std::make_unique<Checkpoints>(directory_.checkpoints(), static_cast<int>(train.keep));
 
   summary_.name = config_.run.name;
-  summary_.data = data_.train->description();
-  summary_.device = text("CPU, ", stream.threads, stream.threads == 1 ? " thread" : " threads");
+  summary_.data = parts_.data.train->description();
+  summary_.device = text("CPU, ", train.threads, train.threads == 1 ? " thread" : " threads");
   summary_.config = config_;
   summary_.plan = plan_report(config_, train.batch);
   summary_.steps = train.steps;
   summary_.config_toml = to_toml(config_, version_text());
   trainer_ = std::make_unique<Trainer>(
-      *executor_, *parameters_, *optimizer_, *source_,
+      *parts_.executor, *parts_.parameters, *parts_.optimizer, *parts_.source,
       TrainOptions{.seed = static_cast<std::uint64_t>(train.seed),
                    .steps = train.steps,
                    .seconds = train.seconds,
                    .accumulate = train.accumulate,
-                   .evaluate_every = data_.held_out ? train.evaluate_every : 0,
+                   .evaluate_every = parts_.data.held_out ? train.evaluate_every : 0,
                    .save_every = train.save_every,
                    .max_skipped = train.max_skipped,
                    .schedule = schedule_of(train, train.steps),
                    .config = summary_.config_toml},
       checkpoints_.get());
-  parameters_->initialize(static_cast<std::uint64_t>(train.seed));
   if (!config_.task.from.empty() && !resumed) start_from(weights_of(config_.task.from));
   if (resumed) resume(*checkpoints_);
-  if (!classes_.empty()) write_classes(directory_, classes_);
+  if (!parts_.classes.empty()) write_classes(directory_, parts_.classes);
   write_file(directory_.config(), summary_.config_toml);
   metrics_ = std::make_unique<Metrics>(directory_.path(),
                                        resumed ? std::optional<Index>(step()) : std::nullopt);
@@ -111,14 +90,15 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
                       " parameters, ",
                       with_prefix(plan.forward_flops + plan.backward_flops, "flop"), " a step, ",
                       with_bytes(plan.total), "; ", summary_.device));
-  progress_.note(text(summary_.data, ": ", data_.train->size(), " clips of ", data_.train->shape(),
-                      ", ", data_.held_out ? data_.held_out->size() : 0, " held out; step ", step(),
-                      " of ", train.steps));
+  progress_.note(text(summary_.data, ": ", parts_.data.train->size(), " clips of ",
+                      parts_.data.train->shape(), ", ",
+                      parts_.data.held_out ? parts_.data.held_out->size() : 0, " held out; step ",
+                      step(), " of ", train.steps));
 }
 
 void TrainingRun::start_from(const fs::path& weights) {
   std::string drawn;
-  for (const std::string& name : load_initial(weights, *parameters_))
+  for (const std::string& name : load_initial(weights, *parts_.parameters))
     drawn += (drawn.empty() ? "; drawn anew: " : ", ") + name;
   progress_.note("first weights from " + weights.string() + drawn);
 }
@@ -127,7 +107,7 @@ void TrainingRun::resume(Checkpoints& checkpoints) {
   const auto found = checkpoints.newest();
   if (!found) return progress_.note("there is no checkpoint yet: the run begins anew");
   for (const std::string& damaged : found->damaged) progress_.note("passed over: " + damaged);
-  trainer_->resume(load_checkpoint(found->path, *parameters_, *optimizer_));
+  trainer_->resume(load_checkpoint(found->path, *parts_.parameters, *parts_.optimizer));
   progress_.note("resumed from " + found->path.string());
 }
 
@@ -139,11 +119,11 @@ Json TrainingRun::run() {
                            .saved = {},
                            .stop = StopSignal::requested});
   progress_.clear();
-  const bool evaluates = data_.held_out && config_.train.evaluate_every > 0;
+  const bool evaluates = parts_.data.held_out && config_.train.evaluate_every > 0;
   if (evaluates && ending_ != Ending::interrupted && evaluated_step_ != step()) {
-    optimizer_->swap_average();
+    parts_.optimizer->swap_average();
     evaluate(step());
-    optimizer_->swap_average();
+    parts_.optimizer->swap_average();
   }
   summary_.seconds = seconds_before_ + seconds_since(start_);
   write_report();
@@ -181,13 +161,13 @@ void TrainingRun::after_step(const StepRecord& record) {
     row[Column::clips_per_second] = window_.clips_per_second();
     row[Column::data_share] = window_.data / window_.seconds;
     row[Column::seconds] = summary_.seconds;
-    row[Column::bad_samples] = static_cast<double>(bad_before_ + source_->loader().bad());
+    row[Column::bad_samples] = static_cast<double>(bad_before_ + parts_.source->loader().bad());
     metrics_->add(row);
     window_ = {};
   }
-  if (const Index bad = source_->loader().bad(); bad > bad_) {
+  if (const Index bad = parts_.source->loader().bad(); bad > bad_) {
     progress_.note(text("step ", step, ": ", bad - bad_, " bad samples, others take their place (",
-                        bad_before_ + bad, " in all): ", source_->loader().last_bad()));
+                        bad_before_ + bad, " in all): ", parts_.source->loader().last_bad()));
     bad_ = bad;
   }
   if (record.skipped)
@@ -212,7 +192,8 @@ std::string TrainingRun::progress_text(const StepRecord& record) const {
 double TrainingRun::evaluate_classes(Index step) {
   if (!classifier_evaluator_)
     classifier_evaluator_ = std::make_unique<ClassifierEvaluator>(
-        config_, data_.held_out, config_.train.evaluate_clips, classes_, *parameters_);
+        config_, parts_.data.held_out, config_.train.evaluate_clips, parts_.classes,
+        *parts_.parameters);
   summary_.classified = classifier_evaluator_->run();
   evaluated_step_ = step;
   const Classification& found = *summary_.classified;
@@ -232,13 +213,13 @@ double TrainingRun::evaluate_classes(Index step) {
 double TrainingRun::evaluate(Index step) {
   if (config_.task.classifies()) return evaluate_classes(step);
   if (!evaluator_) {
-    evaluator_ = std::make_unique<Evaluator>(config_, data_.held_out, config_.train.evaluate_clips,
-                                             *parameters_);
-    auto mean = load_mean_clip(directory_, data_.train->shape());
-    if (!mean) mean = make_mean_clip(directory_, *plain_training(data_, config_));
-    summary_.baselines = baselines(*data_.held_out, evaluator_->clips(), *mean);
+    evaluator_ = std::make_unique<Evaluator>(config_, parts_.data.held_out,
+                                             config_.train.evaluate_clips, *parts_.parameters);
+    auto mean = load_mean_clip(directory_, parts_.data.train->shape());
+    if (!mean) mean = make_mean_clip(directory_, *plain_training(parts_.data, config_));
+    summary_.baselines = baselines(*parts_.data.held_out, evaluator_->clips(), *mean);
   }
-  Samples samples(data_.held_out->shape());
+  Samples samples(parts_.data.held_out->shape());
   summary_.held_out = evaluator_->run([&](const Evaluator::Sample& sample) {
     samples.add(sample.clip, sample.reconstruction, sample.seen);
   });
@@ -246,7 +227,7 @@ double TrainingRun::evaluate(Index step) {
   evaluated_step_ = step;
   const HeldOut& found = *summary_.held_out;
   MetricRow row{step, {}};
-  if (const auto* replacing = dynamic_cast<const Replacing*>(data_.held_out.get()))
+  if (const auto* replacing = dynamic_cast<const Replacing*>(parts_.data.held_out.get()))
     row[Column::held_out_bad] = static_cast<double>(replacing->bad());
   row[Column::held_out_loss] = found.loss;
   row[Column::held_out_mse] = found.quality.mse;
@@ -278,7 +259,7 @@ void TrainingRun::save_pictures(const Samples& samples, Index step) {
 void TrainingRun::write_report() {
   Timing& time = summary_.timing;
   time.evaluation = seconds_since(start_) - time.data - time.compute - time.update;
-  time.ops = op_times(*executor_);
+  time.ops = op_times(*parts_.executor);
   if (total_.steps > 0) summary_.clips_per_second = total_.clips_per_second();
   write_file(directory_.results(), to_json(summary_).dump(2) + '\n');
   write_file(directory_.report(), report_html(summary_, metrics_->rows()));

@@ -12,6 +12,7 @@
 #include "cli/run_directory.h"
 #include "cli/run_report.h"
 #include "cli/samples.h"
+#include "cli/training_parts.h"
 #include "engine/train.h"
 
 namespace framefold {
@@ -39,15 +40,9 @@ class TrainingRun {
   std::string progress_text(const StepRecord& record) const;
 
   RunDirectory directory_;
-  Config config_;
+  TrainingParts parts_;
+  Config config_;  // the parts', with the run's steps
   ProgressLine progress_;
-  Split data_;
-  std::vector<std::string> classes_;  // classify: their names
-  Compiled compiled_;
-  std::unique_ptr<Parameters> parameters_;
-  std::unique_ptr<Executor> executor_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<LoaderSource> source_;
   std::unique_ptr<Checkpoints> checkpoints_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Metrics> metrics_;

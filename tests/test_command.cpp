@@ -200,6 +200,34 @@ TEST_F(Command, ListsAndPlan) {
   EXPECT_GT(larger["bytes"]["total"].get<Index>(), Index{64} << 20);
 }
 
+TEST_F(Command, BenchTimesAClassifier) {
+  const Result result = run({"bench",
+                             "moving-digits",
+                             "--json",
+                             "--seconds",
+                             "0.1",
+                             "--set",
+                             "data.clips=40",
+                             "--set",
+                             "data.directions=true",
+                             "--set",
+                             "data.digits=1",
+                             "--set",
+                             "data.frames=4",
+                             "--set",
+                             "data.height=32",
+                             "--set",
+                             "data.width=32",
+                             "--set",
+                             "model.widths=[4,4]",
+                             "--set",
+                             "train.threads=1",
+                             "--set",
+                             "task.kind=classify"});
+  ASSERT_EQ(result.code, exit_done) << result.err;
+  EXPECT_GE(result.json()["steps"].get<int>(), 10);
+}
+
 TEST_F(Command, ARunThatNeverBeganLeavesItsNameFree) {
   EXPECT_EQ(train({"--set", "data.kind=videos", "--set", "data.path=nowhere"}).code, exit_data);
   EXPECT_EQ(train({"--set", "train.steps=1"}).code, exit_done);

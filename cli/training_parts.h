@@ -1,0 +1,28 @@
+// What a step of training is made of, from a configuration: all but the loop and the run's folder.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/parts.h"
+#include "engine/executor.h"
+
+namespace framefold {
+
+struct TrainingParts {
+  // Weights are drawn from the seed, operations profiled. Error(config) where no clip is left to
+  // train on.
+  explicit TrainingParts(const Config& given);
+
+  Config config;  // with this machine's threads and the data's classes
+  Split data;
+  std::vector<std::string> classes;  // classify: their names
+  Compiled compiled;
+  std::unique_ptr<Parameters> parameters;
+  std::unique_ptr<Executor> executor;
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<LoaderSource> source;
+};
+
+}  // namespace framefold
