@@ -2,8 +2,7 @@
 // one write. Shares reached: not measured.
 #pragma once
 
-#include "kernels/device/reduce.cuh"
-#include "kernels/device/rows.cuh"
+#include "kernels/device/exponentials.cuh"
 
 namespace framefold::gpu {
 
@@ -12,18 +11,7 @@ __global__ void __launch_bounds__(row_block) softmax_rows(Index rows, Index C, T
   const Index r = Plan::row();
   if (r >= rows) return;
   Row<Plan, T> of_x(x + r * C, C);
-  float most = -INFINITY;
-  Plan::for_packs(C, [&](int slot, Index column) {
-    const auto& values = of_x(slot, column);
-    for (int i = 0; i < Plan::N; ++i) most = Greater{}(most, values[i]);
-  });
-  most = all_of<Plan::threads>(most, Greater{});
-  float sum = 0;
-  Plan::for_packs(C, [&](int slot, Index column) {
-    const auto& values = of_x(slot, column);
-    for (int i = 0; i < Plan::N; ++i) sum += expf(values[i] - most);
-  });
-  sum = sum_of_all<Plan::threads>(sum);
+  const auto [most, sum] = exponentials<Plan>(of_x, C);
   Plan::for_packs(C, [&](int slot, Index column) {
     const auto& values = of_x(slot, column);
     float results[Plan::N];
