@@ -29,6 +29,7 @@ struct Stream {
   Device device;
   int threads = 1;  // results depend on it only where a contract says so
   Path path = Path::automatic;
+  void* queue = nullptr;  // on a CUDA device: the cudaStream_t that kernels enter in order
 
   bool wants(Path candidate) const { return path == Path::automatic || path == candidate; }
 };

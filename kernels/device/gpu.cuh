@@ -58,7 +58,7 @@ __device__ __forceinline__ T* dynamic_shared(int) {
 
 // Every launch passes here.
 template <auto kernel, class... Arguments>
-void launch(const Stream&, const Grid& grid, Arguments... arguments) {
+void launch(const Stream& stream, const Grid& grid, Arguments... arguments) {
   const auto start = [&]<class... P>(void (*function)(P...)) {
     constexpr unsigned unasked = 48 * 1024;  // bytes that a kernel gets without asking
     if (grid.shared > unasked)
@@ -69,6 +69,7 @@ void launch(const Stream&, const Grid& grid, Arguments... arguments) {
     config.gridDim = grid.blocks;
     config.blockDim = grid.threads;
     config.dynamicSmemBytes = grid.shared;
+    config.stream = static_cast<cudaStream_t>(stream.queue);
     check(cudaLaunchKernelEx(&config, function, static_cast<P>(arguments)...),
           function_name<kernel>());
   };
