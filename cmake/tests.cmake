@@ -24,8 +24,11 @@ file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp
 add_executable(framefold-tests ${test_sources} $<TARGET_OBJECTS:framefold_host_kernels>)
 target_link_libraries(framefold-tests PRIVATE
   framefold_cli framefold_models framefold_engine framefold_io framefold_kernels GTest::gtest)
-# Tests wait for their compiler longer than for themselves.
+# Tests wait for their compiler longer than for themselves; only their runtime has hot loops.
 target_compile_options(framefold-tests PRIVATE $<$<CONFIG:Release>:-O1>)
+file(GLOB runtime_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/simt/*.cpp)
+set_source_files_properties(${runtime_sources} PROPERTIES
+  COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
 # scripts/mutants opens libraries that use the tests' runtime.
 set_target_properties(framefold-tests PROPERTIES ENABLE_EXPORTS ON)
 # For one file only: elsewhere the folder's name would keep checkouts from sharing a compiler cache.

@@ -546,11 +546,11 @@ void check_device(const OpCase& value) {
 class EveryKernelRuns : public testing::Test {
  public:
   void TestBody() override {
+    for (void (*program)() : device_programs())
+      if (!all_ran()) program();
     for (OpCases* table : op_case_tables())
       for (const OpCase& value : table->list())
         if (!all_ran()) check_device(value);
-    for (void (*program)() : device_programs())
-      if (!all_ran()) program();
     for (const std::string& kernel : simt::known_kernels())
       EXPECT_TRUE(ran(kernel)) << kernel << ": no case runs it";
 
