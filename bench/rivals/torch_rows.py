@@ -1,11 +1,12 @@
 """Rows of the comparison in PyTorch: what framefold-bench's row of the same name does, on the same
 operands.
 
-Usage: torch_rows.py ROW... [--seconds=1] | --list
-Prints {"row", "seconds", "checksum", "scale", "version"} for each, a line apiece.
+Usage: torch_rows.py ROW... [--seconds=1] [--compiled] | --list
+Prints {"row", "seconds", "checksum", "scale", "way", "version"} for each, a line apiece.
 
 Operands and checksums are bench/op_rows.h's. Where PyTorch has several ways (memory layouts, number
-of threads) the best one counts.
+of threads, backends of attention) the best one counts and is named. --compiled: whole steps through
+torch.compile.
 """
 
 import importlib.util
@@ -18,8 +19,9 @@ import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-CHANNELS_LAST = (torch.contiguous_format, torch.channels_last_3d)
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last_3d}
 
 
 def values(operand, *shape):
@@ -83,8 +85,8 @@ def same(x):
 class Way:
     """`function` of `leaves`; how its results and the leaves' gradients look in our layout."""
 
-    def __init__(self, function, leaves, ours=same, gradients=None, outputs=None):
-        self.function, self.leaves, self.ours = function, leaves, ours
+    def __init__(self, function, leaves, ours=same, gradients=None, outputs=None, name="eager"):
+        self.function, self.leaves, self.ours, self.name = function, leaves, ours, name
         self.gradients = gradients or [same] * len(leaves)
         self.outputs = outputs  # gradients of the results, where operand 15 is not it
 
@@ -96,7 +98,7 @@ def dense(gradients):
 
 
 def measure(ways, which, budget, checks=True):
-    """Seconds of the best way, and its checksum: of forward, backward (from a kept graph), both,
+    """Seconds of the best way, its checksum and its name: of forward, backward (from a kept graph), both,
     dgrad (the first leaf's gradient) or wgrad (the others')."""
     best = None
     for way in ways:
@@ -133,7 +135,7 @@ def measure(ways, which, budget, checks=True):
             parts += [back(g) for back, g in zip(way.gradients[wanted], work())]
         seconds = median_seconds(work, budget)
         if best is None or seconds < best[0]:
-            best = (seconds, *(checksum(parts) if checks else (None, None)))
+            best = (seconds, *(checksum(parts) if checks else (None, None)), way.name)
     return best
 
 
@@ -162,7 +164,7 @@ CONVOLUTIONS = {
 
 def convolution(transposed, c, n, size, kernel, stride, batch):
     function = F.conv_transpose3d if transposed else F.conv3d
-    for layout in CHANNELS_LAST:
+    for layout_name, layout in LAYOUTS.items():
         x = first(layout, values(0, batch, *size, c))
         if transposed:  # ours [k, k, k, to, from], PyTorch's [from, to, k, k, k]
             weight = values(1, kernel, kernel, kernel, n, c).permute(4, 3, 0, 1, 2)
@@ -172,7 +174,7 @@ def convolution(transposed, c, n, size, kernel, stride, batch):
             back = lambda g: g.permute(2, 3, 4, 1, 0)
         weight = weight.contiguous(memory_format=layout)
         yield Way(lambda x=x, w=weight: function(x, w, None, stride, 1), [x, weight], last,
-                  [last, back])
+                  [last, back], name=layout_name)
 
 
 for name, shape in CONVOLUTIONS.items():
@@ -215,7 +217,8 @@ def layer(rows, k, n, ending, which, budget):
     """The better of a weight stored as ours is and as nn.Linear's; gradients add to the weight's."""
     best = None
     x, bias, dy = values(0, rows, k), values(2, n), values(15, rows, n)
-    for weight in (values(1, k, n), values(1, k, n).t().contiguous().t()):
+    for weight_name, weight in (("weight as ours", values(1, k, n)),
+                                ("weight as nn.Linear's", values(1, k, n).t().contiguous().t())):
         dweight = torch.zeros_like(weight)
 
         def forward():
@@ -233,7 +236,7 @@ def layer(rows, k, n, ending, which, budget):
             sums = checksum([work()])
             seconds = median_seconds(work, budget)
         if best is None or seconds < best[0]:
-            best = (seconds, *sums)
+            best = (seconds, *sums, weight_name)
     return best
 
 
@@ -254,22 +257,32 @@ ATTENTIONS = {
 }
 
 
+BACKENDS = {"flash": SDPBackend.FLASH_ATTENTION, "math": SDPBackend.MATH}
+
+
 def attention(batch, tokens, heads, depth, causal):
-    """Heads and tokens exchanged in place, or the three operands contiguous from the start."""
+    """Heads and tokens exchanged in place, or the three operands contiguous from the start; by each
+    backend that processors have."""
     packed = values(0, batch, tokens, 3 * heads * depth)
-    attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     merged = lambda y: y.transpose(1, 2).reshape(batch, tokens, heads * depth)
     split = lambda x: x.view(batch, tokens, 3, heads, depth).permute(2, 0, 3, 1, 4)
-    yield Way(lambda: merged(attend(*split(packed))), [packed])
     parts = [part.contiguous() for part in split(values(0, batch, tokens, 3 * heads * depth))]
     dy = values(15, batch, tokens, heads * depth).view(batch, tokens, heads, depth).transpose(1, 2)
-    yield Way(lambda: attend(*parts), parts, merged, outputs=[dy.contiguous()])
+    for name, backend in BACKENDS.items():
+        def attend(q, k, v, backend=backend):
+            with sdpa_kernel(backend):
+                return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+        yield Way(lambda attend=attend: merged(attend(*split(packed))), [packed],
+                  name=f"{name}, packed")
+        yield Way(lambda attend=attend: attend(*parts), parts, merged, outputs=[dy.contiguous()],
+                  name=f"{name}, contiguous")
 
 
 def attention_row(shape, which, budget):
-    seconds = measure(list(attention(*shape)), which, budget, checks=False)[0]
-    _, *sums = measure([next(attention(*shape))], which, 0)
-    return (seconds, *sums)
+    seconds, *_, way = measure(list(attention(*shape)), which, budget, checks=False)
+    _, *sums, _ = measure([next(attention(*shape))], which, 0)
+    return (seconds, *sums, way)
 
 
 for name, shape in ATTENTIONS.items():
@@ -294,14 +307,16 @@ def lstm(hidden, which, budget, batch=16, steps=20):
 
     leaves = [x, unit.weight_ih_l0, unit.weight_hh_l0, unit.bias_ih_l0]
     transposed = lambda g: g.t()
-    ways = [Way(function, leaves, gradients=[same, transposed, transposed, same])]
+    way = Way(function, leaves, gradients=[same, transposed, transposed, same])
 
     def trial(threads):
         torch.set_num_threads(threads)
-        return measure(ways, which, 0, checks=False)[0]
+        return measure([way], which, 0, checks=False)[0]
 
-    torch.set_num_threads(min({1, torch.get_num_threads()}, key=trial))
-    return measure(ways, which, budget)
+    threads = min({1, torch.get_num_threads()}, key=trial)
+    torch.set_num_threads(threads)
+    way.name = f"threads: {threads}"
+    return measure([way], which, budget)
 
 
 for hidden in (512, 2048):
@@ -364,11 +379,11 @@ row("pointwise_loss mse", BOTH, plain(lambda x, target: F.mse_loss(x, target).vi
 
 def volume(function, shape, parameters=()):
     def ways():
-        for layout in CHANNELS_LAST:
+        for layout_name, layout in LAYOUTS.items():
             x = first(layout, values(0, *shape))
             own = [values(1 + i, count) for i, count in enumerate(parameters)]
             yield Way(lambda x=x, own=own: function(x, *own), [x, *own], last,
-                      [last] + [same] * len(own))
+                      [last] + [same] * len(own), name=layout_name)
     return ways
 
 
@@ -460,7 +475,7 @@ WEIGHTS = 24_000_000
 
 def optimizer(make, budget):
     """The better of one flat parameter with the fused and with the plain update."""
-    best = float("inf")
+    best = (float("inf"),)
     for options in ({"fused": True}, {"foreach": True}):
         weight = torch.full((WEIGHTS,), 0.25, requires_grad=True)
         weight.grad = torch.full((WEIGHTS,), 0.25)
@@ -469,13 +484,13 @@ def optimizer(make, budget):
             updater.step()
         except (RuntimeError, TypeError):
             continue
-        best = min(best, median_seconds(updater.step, budget))
-    return best, None, None
+        best = min(best, (median_seconds(updater.step, budget), None, None, *options))
+    return best
 
 
 def flat(work, budget):
     a, b = torch.full((WEIGHTS,), 0.25), torch.full((WEIGHTS,), 0.25)
-    return median_seconds(lambda: work(a, b), budget), None, None
+    return median_seconds(lambda: work(a, b), budget), None, None, "eager"
 
 
 ROWS["optimizer/sgd, momentum"] = lambda budget: optimizer(
@@ -500,19 +515,24 @@ def filled(model):
     return model
 
 
-def step(model, x, loss, budget):
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+COMPILED = "--compiled" in sys.argv
+
+
+def step(model, x, loss, budget, layout="contiguous"):
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    run = torch.compile(model) if COMPILED else model
 
     def work():
         optimizer.zero_grad()
-        value = loss(model(x), x)
+        value = loss(run(x), x)
         value.backward()
         optimizer.step()
         return value
 
     for _ in range(3):
         value = work().item()
-    return median_seconds(work, budget), value, value
+    way = ("compiled, " if COMPILED else "eager, ") + layout
+    return median_seconds(work, budget), value, value, way
 
 
 def dense_step(budget):
@@ -523,14 +543,14 @@ def dense_step(budget):
 
 def video_step(budget):
     best = None
-    for layout in CHANNELS_LAST:
+    for name, layout in LAYOUTS.items():
         model = nn.Sequential(
             nn.Conv3d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv3d(32, 64, 3, 2, 1), nn.ReLU(),
             nn.Conv3d(64, 128, 3, 2, 1), nn.ReLU(), nn.ConvTranspose3d(128, 64, 4, 2, 1),
             nn.ReLU(), nn.ConvTranspose3d(64, 32, 4, 2, 1), nn.ReLU(),
             nn.ConvTranspose3d(32, 3, 4, 2, 1), nn.Sigmoid())
         x = first(layout, pixels(4, 16, 64, 64, 3).float().div_(255))
-        result = step(filled(model).to(memory_format=layout), x, nn.MSELoss(), budget)
+        result = step(filled(model).to(memory_format=layout), x, nn.MSELoss(), budget, name)
         if best is None or result[0] < best[0]:
             best = result
     return best
@@ -546,6 +566,7 @@ def videomae_step(budget):
         attn_implementation="sdpa")
     model = VideoMAEForPreTraining(config).train()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    run = torch.compile(model) if COMPILED else model
     clip = torch.rand(2, 16, 3, 224, 224)
     masks = []
     for _ in range(2):
@@ -556,10 +577,10 @@ def videomae_step(budget):
 
     def work():
         optimizer.zero_grad()
-        model(clip, masks).loss.backward()
+        run(clip, masks).loss.backward()
         optimizer.step()
 
-    return median_seconds(work, budget), None, None
+    return median_seconds(work, budget), None, None, "compiled" if COMPILED else "eager"
 
 
 ROWS["step/dense"] = dense_step
@@ -581,9 +602,9 @@ def main():
         if name.startswith("--"):
             continue
         torch.set_num_threads(threads)
-        seconds, total, scale = ROWS[name](budget)
+        seconds, total, scale, way = ROWS[name](budget)
         print(json.dumps({"row": name, "seconds": seconds, "checksum": total, "scale": scale,
-                          "version": torch.__version__}), flush=True)
+                          "way": way, "version": torch.__version__}), flush=True)
 
 
 if __name__ == "__main__":
