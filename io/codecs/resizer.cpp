@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/simd.h"
 
@@ -10,13 +11,14 @@ namespace {
 
 constexpr int weight_bits = 12, fraction_bits = 6, colour_bits = 14;
 
-// sums[x] (=, or += where `more`) weight * source[x]
-FRAMEFOLD_SIMD void add_row(std::uint32_t* sums, const std::uint8_t* source, std::uint32_t weight,
-                            Index count, bool more) {
+// sums[x] (=, or += where `more`) one * row[x] + other * below[x]
+FRAMEFOLD_SIMD void add_rows(std::uint32_t* sums, const std::uint8_t* row, std::uint32_t one,
+                             const std::uint8_t* below, std::uint32_t other, Index count,
+                             bool more) {
   if (more)
-    for (Index x = 0; x < count; ++x) sums[x] += weight * source[x];
+    for (Index x = 0; x < count; ++x) sums[x] += one * row[x] + other * below[x];
   else
-    for (Index x = 0; x < count; ++x) sums[x] = weight * source[x];
+    for (Index x = 0; x < count; ++x) sums[x] = one * row[x] + other * below[x];
 }
 
 FRAMEFOLD_SIMD void pair(std::uint64_t* pairs, const std::uint32_t* one, const std::uint32_t* other,
@@ -43,6 +45,49 @@ void pick(std::int32_t* one, std::int32_t* other, const std::uint64_t* pairs,
     other[x] = to_64ths(static_cast<std::uint32_t>(sum >> 32));
   }
 }
+
+// Pixels that pick_near() makes at once, and of how many sources.
+constexpr Index near_pixels = 16, near_sources = 32;
+
+constexpr Index near_padded(Index count) {
+  return (count + near_pixels - 1) / near_pixels * near_pixels;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+bool has_permutations() {
+  static const bool has = __builtin_cpu_supports("avx512f") != 0;
+  return has;
+}
+
+// As pick(), of one line whose 16 neighbours lie in 32 sources: two registers, permuted for each
+// tap. Reads 32 sources beyond the last pixel's first one, writes a multiple of 16 pixels.
+__attribute__((target("avx512f"))) void pick_near(std::int32_t* out, const std::uint32_t* sums,
+                                                  const std::int32_t* first,
+                                                  const std::uint32_t* by_tap, Index taps,
+                                                  Index count) {
+  using Pixels [[gnu::vector_size(64)]] = std::uint32_t;
+  const auto load = [&](const void* from) __attribute__((target("avx512f"), always_inline)) {
+    Pixels pixels;
+    std::memcpy(&pixels, from, sizeof pixels);
+    return pixels;
+  };
+  const Index padded = near_padded(count);
+  for (Index x = 0; x < padded; x += near_pixels) {
+    const std::uint32_t* from = sums + first[x];
+    const Pixels low = load(from), high = load(from + near_pixels);
+    Pixels place = load(first + x) - static_cast<std::uint32_t>(first[x]), sum{};
+    for (Index k = 0; k < taps; ++k, place += 1)
+      sum += load(by_tap + k * padded + x) * __builtin_shuffle(low, high, place);
+    constexpr int shift = 2 * weight_bits - fraction_bits;
+    sum = (sum + (1U << (shift - 1))) >> shift;
+    std::memcpy(out + x, &sum, sizeof sum);
+  }
+}
+#else
+bool has_permutations() { return false; }
+void pick_near(std::int32_t*, const std::uint32_t*, const std::int32_t*, const std::uint32_t*,
+               Index, Index) {}
+#endif
 
 FRAMEFOLD_INLINE std::uint8_t clamped(std::int32_t value) {
   constexpr int shift = fraction_bits + colour_bits;
@@ -130,11 +175,12 @@ Resizer::Resizer(const AVFrame& frame, const Part& part, const FrameFormat& form
     colours_[2 + i] = static_cast<std::int32_t>(
         std::lround(matrix[i] * (full ? 224.0 / 255 : 1.0) / (1 << (16 - colour_bits))));
   const auto longest = static_cast<std::size_t>(std::max(columns_[0].end, columns_[1].end));
-  for (auto& sums : sums_) sums.resize(longest);
+  for (Axis& columns : columns_) columns.arrange();
+  for (auto& sums : sums_) sums.resize(longest + static_cast<std::size_t>(near_sources));
   pairs_.resize(longest);
   const bool grey = pixels.nb_components == 1;
   for (std::size_t i = 0; i < lines_.size(); ++i)
-    lines_[i].assign(static_cast<std::size_t>(format.width),
+    lines_[i].assign(static_cast<std::size_t>(near_padded(format.width)),
                      grey && i > 1 ? 128 << fraction_bits : 0);
 }
 
@@ -179,21 +225,38 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
   return result;
 }
 
+void Resizer::Axis::arrange() {
+  const auto count = static_cast<Index>(first.size());
+  near = has_permutations();
+  for (Index x = 0; x < count; ++x)
+    near &= first[static_cast<std::size_t>(x)] + taps <=
+            first[static_cast<std::size_t>(x / near_pixels * near_pixels)] + near_sources;
+  if (!near) return;
+  const Index padded = near_padded(count);
+  first.resize(static_cast<std::size_t>(padded), first.back());
+  by_tap.resize(static_cast<std::size_t>(padded * taps));
+  for (Index x = 0; x < count; ++x)
+    for (Index k = 0; k < taps; ++k)
+      by_tap[static_cast<std::size_t>(k * padded + x)] =
+          weights[static_cast<std::size_t>(x * taps + k)];
+}
+
 // What the picture's line y covers of the plane, over rows.
 void Resizer::sum_rows(const AVFrame& frame, int plane, Index y,
                        std::vector<std::uint32_t>& sums) const {
   const Axis& rows = rows_[plane > 0 ? 1 : 0];
   const Axis& columns = columns_[plane > 0 ? 1 : 0];
-  const auto row = static_cast<std::size_t>(y);
-  bool more = false;
-  for (Index k = 0; k < rows.taps; ++k) {
-    const std::uint32_t weight =
-        rows.weights[row * static_cast<std::size_t>(rows.taps) + static_cast<std::size_t>(k)];
-    if (weight == 0) continue;
-    const std::uint8_t* source =
-        frame.data[plane] + (rows.first[row] + k) * frame.linesize[plane] + columns.begin;
-    add_row(sums.data() + columns.begin, source, weight, columns.end - columns.begin, more);
-    more = true;
+  const std::uint32_t* weights = rows.weights.data() + y * rows.taps;
+  const Index first = rows.first[static_cast<std::size_t>(y)];
+  const auto source = [&](Index k) {
+    return frame.data[plane] + (first + k) * frame.linesize[plane] + columns.begin;
+  };
+  Index taps = rows.taps;
+  while (taps > 1 && weights[taps - 1] == 0) --taps;
+  for (Index k = 0; k < taps; k += 2) {
+    const Index below = std::min(k + 1, taps - 1);
+    add_rows(sums.data() + columns.begin, source(k), weights[k], source(below),
+             below > k ? weights[below] : 0, columns.end - columns.begin, k > 0);
   }
 }
 
@@ -201,11 +264,17 @@ void Resizer::two_lines(const AVFrame& frame, std::array<int, 2> planes, std::ar
                         std::int32_t* one, std::int32_t* other) {
   const Axis& columns = columns_[planes[0] > 0 ? 1 : 0];
   for (std::size_t i = 0; i < 2; ++i) sum_rows(frame, planes[i], y[i], sums_[i]);
+  if (columns.near) {
+    for (const auto& [line, sums] : {std::pair(one, &sums_[0]), std::pair(other, &sums_[1])})
+      pick_near(line, sums->data(), columns.first.data(), columns.by_tap.data(), columns.taps,
+                format_.width);
+    return;
+  }
   pair(pairs_.data() + columns.begin, sums_[0].data() + columns.begin,
        sums_[1].data() + columns.begin, columns.end - columns.begin);
   const auto run = columns.taps == 2 ? pick<2> : columns.taps == 3 ? pick<3> : pick<0>;
   run(one, other, pairs_.data(), columns.first.data(), columns.weights.data(), columns.taps,
-      static_cast<Index>(columns.first.size()));
+      format_.width);
 }
 
 void Resizer::run(const AVFrame& frame, std::uint8_t* pixels) {

@@ -30,11 +30,15 @@ class Resizer {
 
  private:
   // For each pixel of a line: `taps` weights, which sum up to 4096, from source `first` on. They
-  // lie pixel by pixel.
+  // lie pixel by pixel; in `by_tap`, where `near` is true, tap by tap, a multiple of 16 pixels
+  // each.
   struct Axis {
     Index taps = 0, begin = 0, end = 0;  // of the sources that are read
+    bool near = false;                   // pick_near() takes it
     std::vector<std::int32_t> first;
-    std::vector<std::uint32_t> weights;
+    std::vector<std::uint32_t> weights, by_tap;
+
+    void arrange();  // for picking: finds `near`, fills `by_tap`
   };
   static Axis axis(double begin, double step, Index count, Index length);
   void sum_rows(const AVFrame& frame, int plane, Index y, std::vector<std::uint32_t>& sums) const;
@@ -47,7 +51,7 @@ class Resizer {
   std::array<Index, 6> frame_;             // of what frames it was made for
   std::array<Axis, 2> rows_, columns_;     // of luma and chroma
   std::array<std::int32_t, 6> colours_{};  // offset and factor of luma, then crv, cbu, cgu, cgv
-  std::array<std::vector<std::uint32_t>, 2> sums_;  // of two lines, over rows
+  std::array<std::vector<std::uint32_t>, 2> sums_;  // of two lines, over rows; 32 more for picks
   std::vector<std::uint64_t> pairs_;                // both, the second in the upper half
   std::array<std::vector<std::int32_t>, 4> lines_;  // in 64ths: luma twice, chroma
 };
