@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "io/file.h"
@@ -77,6 +78,67 @@ TEST_F(CodecsTest, CropsAboutTheMiddleAndAverages) {
   const auto frames = decode(directory / "a.y4m", {8, 8, 1});
   ASSERT_EQ(frames.size(), 1U);
   for (std::size_t i = 0; i < 64; ++i) EXPECT_NEAR(frames[0][i], i % 8 < 4 ? 20 : 120, 1) << i;
+}
+
+// What lies in [begin, begin + width) of a row of samples, each of width 1, on average; the first
+// and the last go on beyond the ends.
+double mean_over(const std::vector<double>& samples, double begin, double width) {
+  double sum = 0;
+  const auto last = static_cast<std::ptrdiff_t>(samples.size()) - 1;
+  for (auto i = static_cast<std::ptrdiff_t>(std::floor(begin));
+       static_cast<double>(i) < begin + width; ++i) {
+    const double low = std::max(begin, static_cast<double>(i));
+    const double high = std::min(begin + width, static_cast<double>(i) + 1);
+    sum += samples[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i, 0, last))] * (high - low);
+  }
+  return sum / width;
+}
+
+std::vector<double> resized(const std::vector<double>& samples, Index count) {
+  const double step = static_cast<double>(samples.size()) / static_cast<double>(count);
+  const double width = std::max(1.0, step);
+  std::vector<double> result;
+  for (Index i = 0; i < count; ++i)
+    result.push_back(mean_over(samples, (static_cast<double>(i) + 0.5) * step - width / 2, width));
+  return result;
+}
+
+// Noise of 60 x 80 in sizes that take every way through the resizer, against the definition: means
+// of what a pixel covers, or, enlarged, of what a sample's width around its middle covers.
+TEST_F(CodecsTest, ResizesAsDefined) {
+  constexpr Index height = 60, width = 80;
+  const TemporaryDirectory directory;
+  std::string video = "YUV4MPEG2 W80 H60 F25:1 Ip A1:1 Cmono XCOLORRANGE=FULL\nFRAME\n";
+  std::vector<std::vector<double>> columns(width);
+  for (Index i = 0; i < height * width; ++i) {
+    const auto value = static_cast<std::uint8_t>(i * i * 37 % 251);
+    video += static_cast<char>(value);
+    columns[static_cast<std::size_t>(i % width)].push_back(value);
+  }
+  directory.write("a.y4m", video);
+  for (const auto& [h, w] : {std::pair<Index, Index>{60, 80},
+                             {45, 60},
+                             {42, 56},
+                             {36, 48},
+                             {15, 20},
+                             {9, 12},
+                             {81, 108},
+                             {120, 160},
+                             {3, 4}}) {
+    const auto frames = decode(directory / "a.y4m", {h, w, 1});
+    ASSERT_EQ(frames.size(), 1U);
+    std::vector<std::vector<double>> lower;
+    for (const auto& column : columns) lower.push_back(resized(column, h));
+    for (Index y = 0; y < h; ++y) {
+      std::vector<double> row;
+      for (const auto& column : lower) row.push_back(column[static_cast<std::size_t>(y)]);
+      const std::vector<double> expected = resized(row, w);
+      for (Index x = 0; x < w; ++x)
+        ASSERT_NEAR(frames[0][static_cast<std::size_t>(y * w + x)],
+                    expected[static_cast<std::size_t>(x)], 0.6)
+            << h << " x " << w << " at " << y << ", " << x;
+    }
+  }
 }
 
 // A clip on its side: the matrix in the file's header replaced by those that cameras write.
