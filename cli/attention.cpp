@@ -93,7 +93,8 @@ void run(const Arguments& arguments) {
          graph.input("clip",
                      {DType::u8, {1, shape.frames, shape.height, shape.width, shape.channels}}));
   const Value product = product_of(graph, arguments.block);
-  Parameters parameters(graph, false);
+  open_device(config.train);
+  Parameters parameters(graph, false, device_of(config.train));
   const fs::path weights = weights_of(arguments.encoder.path);
   load_initial(weights, parameters);
   Executor executor(std::make_shared<Plan>(

@@ -98,6 +98,7 @@ Json measure(const Arguments& arguments) {
       {"date", today()},
       {"version", version_text()},
       {"processor", processor_name()},
+      {"device", parts.device},
       {"threads", train.threads},
       {"steps", steps.size()},
       {"step_seconds", to_json(step)},
@@ -138,8 +139,8 @@ std::string text_of(const Json& json) {
                   with_bytes(memory["planned"]), " planned")});
   table.row({"first step", with_digits(json["first_step_ms"], 0) + " ms", "after the start"});
   return text("model ", json["model"].get<std::string>(), ", batch ", json["batch"].get<Index>(),
-              ", ", json["processor"].get<std::string>(), ", ", json["threads"].get<int>(),
-              " threads\n\n", table.text());
+              ", ", json["processor"].get<std::string>(), ", ", json["device"].get<std::string>(),
+              "\n\n", table.text());
 }
 
 void run(const Arguments& arguments) {

@@ -97,6 +97,7 @@ struct TrainConfig {
   double minimum_rate = 0;
   Index decay_every = 0;
   double decay_factor = 0.1;
+  std::string device = "cpu";
   Index threads = 0;
   std::string path = "automatic";
   Index log_every = 10;

@@ -37,10 +37,12 @@ void encode_clips(const Config& config, const Dataset& clips, FeatureKind kind,
   Index done = 0;
   const Index size = clips.shape().size();
   std::unique_ptr<Parameters> parameters;
+  open_device(config.train);
   for (const Index batch : evaluation_batches(config.train.batch, clips.size())) {
     const Encoder encoder = compile_encoder(config, kind, batch);
     if (!parameters) {
-      parameters = std::make_unique<Parameters>(encoder.plan->graph(), false);
+      parameters = std::make_unique<Parameters>(encoder.plan->graph(), false,
+                                                device_of(config.train));
       load_initial(weights, *parameters);
       made.shape = encoder.plan->graph().shape(encoder.features);
       made.shape[0] = clips.size();

@@ -245,6 +245,8 @@ constexpr std::array table = {
     Key{"train.decay_every", FIELD(train.decay_every), "decay: steps between two drops", "", 0},
     Key{"train.decay_factor", FIELD(train.decay_factor), "decay: the learning rate's factor", "", 0,
         1},
+    Key{"train.device", FIELD(train.device), "what computes: cpu, cuda or cuda:N, the GPU's number",
+        "", -any, any, true},
     Key{"train.threads", FIELD(train.threads), "of arithmetic; 0: one a core", "", 0, 4096, true},
     Key{"train.path", FIELD(train.path), "which implementation of the operations is wanted",
         "automatic|reference|native|vendor"},

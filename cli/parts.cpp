@@ -1,6 +1,7 @@
 #include "cli/parts.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <thread>
 
@@ -11,6 +12,8 @@
 #include "io/listed_videos.h"
 #include "io/moving_digits.h"
 #include "io/shards.h"
+#include "kernels/device.h"
+#include "kernels/device_runtime.h"
 
 namespace framefold {
 namespace {
@@ -178,8 +181,29 @@ LoaderOptions loader_options(const Config& config) {
           .repeats = config.data.repeats};
 }
 
+Device device_of(const TrainConfig& train) {
+  const std::string& name = train.device;
+  if (name == "cpu") return Device::cpu();
+  if (name == "cuda") return Device::cuda(0);
+  int index = -1;
+  if (name.starts_with("cuda:")) {
+    const char* end = name.data() + name.size();
+    const auto read = std::from_chars(name.data() + 5, end, index);
+    if (read.ec != std::errc() || read.ptr != end) index = -1;
+  }
+  if (index < 0)
+    fail(ErrorCode::config, "train.device is \"", name, "\", expected cpu, cuda or cuda:N");
+  return Device::cuda(index);
+}
+
+std::string open_device(const TrainConfig& train) {
+  const Stream stream = stream_of(train);
+  if (on_device(stream)) return device_runtime(stream.device).name();
+  return text("CPU, ", stream.threads, stream.threads == 1 ? " thread" : " threads");
+}
+
 Stream stream_of(const TrainConfig& train) {
-  Stream stream{.threads = static_cast<int>(train.threads)};
+  Stream stream{.device = device_of(train), .threads = static_cast<int>(train.threads)};
   if (stream.threads == 0)
     stream.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   if (train.path == "reference") stream.path = Path::reference;

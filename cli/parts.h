@@ -28,6 +28,9 @@ void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clip
 LoaderOptions loader_options(const Config& config);  // of training
 
 Stream stream_of(const TrainConfig& train);
+Device device_of(const TrainConfig& train);
+// Error(unavailable) where this build or machine lacks it; else its name for summaries.
+std::string open_device(const TrainConfig& train);
 ModelOptions model_options(const Config& config);  // with the data's clips
 OptimizerOptions optimizer_options(const TrainConfig& train);
 Schedule schedule_of(const TrainConfig& train, Index steps);

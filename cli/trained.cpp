@@ -50,16 +50,22 @@ void TrainedArguments::add_to(CLI::App& command) {
   command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required()->type_name("");
   command.add_option("--data", data, "Other data in place of the run's held-out clips: all of it")
       ->type_name("PATH");
+  command.add_option("--device", device, "What computes: cpu, cuda or cuda:N; without: the run's")
+      ->type_name("DEVICE");
   command.add_option("--checkpoint", checkpoint, "best, last or a file")
       ->type_name("WHICH")
       ->capture_default_str();
 }
 
 Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arguments.run)) {
-  config = resolve_resumed(run.config(), {});
+  std::vector<std::string> sets;
+  if (!arguments.device.empty()) sets.push_back("train.device=" + arguments.device);
+  config = resolve_resumed(run.config(), sets);
+  open_device(config.train);
   checkpoint = checkpoint_of(run, arguments.checkpoint);
   const Compiled compiled = compile_evaluation(config, 1);
-  parameters = std::make_unique<Parameters>(compiled.plan->graph(), false);
+  parameters = std::make_unique<Parameters>(compiled.plan->graph(), false,
+                                            device_of(config.train));
   step = load_weights(checkpoint, *parameters).step;
   if (arguments.data.empty()) {
     clips = data().held_out;

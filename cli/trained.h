@@ -15,6 +15,7 @@ namespace framefold {
 struct TrainedArguments {
   std::string run;
   std::string data;  // other data's path
+  std::string device;  // empty: the run's
   std::string checkpoint = "best";
 
   void add_to(CLI::App& command);

@@ -1,9 +1,30 @@
 #include "cli/training_parts.h"
 
+#include "cli/plan_report.h"
+#include "cli/print.h"
+#include "kernels/device.h"
+
 namespace framefold {
+namespace {
+
+// What a device lacks is said before anything is taken from it.
+void check_memory(const Config& config, const Device& device) {
+  const DeviceRuntime& runtime = device_runtime(device);
+  const Bytes free = runtime.memory().free;
+  const PlanReport report = plan_report(config, config.train.batch);
+  if (report.total <= free) return;
+  const auto fits = largest_batch(config, free);
+  fail(ErrorCode::memory, "train.batch ", report.batch, " needs ", with_bytes(report.total), " on ",
+       runtime.name(), ", ", with_bytes(free), " are free, ", with_bytes(report.total - free),
+       " are missing; ",
+       fits ? text("the largest batch that fits is ", *fits) : text("not even one clip fits"),
+       " (`framefold plan` shows what takes how much)");
+}
+
+}  // namespace
 
 TrainingParts::TrainingParts(const Config& given)
-    : config(given), data(open_data(config, !config.task.classifies())) {
+    : config(given), device(open_device(config.train)), data(open_data(config, !config.task.classifies())) {
   if (!data.train)
     fail(ErrorCode::config, "data.held_out is ", config.data.held_out,
          ", which leaves no clip to train on; make it smaller");
@@ -15,10 +36,12 @@ TrainingParts::TrainingParts(const Config& given)
     config.task.classifier.classes = std::ssize(classes);
   }
   compiled = compile_training(config, train.batch);
-  parameters = std::make_unique<Parameters>(compiled.plan->graph());
+  const bool remote = on_device(stream);
+  if (remote) check_memory(config, stream.device);
+  parameters = std::make_unique<Parameters>(compiled.plan->graph(), true, stream.device);
   parameters->initialize(static_cast<std::uint64_t>(train.seed));
   executor = std::make_unique<Executor>(compiled.plan, *parameters);
-  executor->profile(true);
+  executor->profile(!remote);  // on a device times cost the replay of whole steps
   optimizer = std::make_unique<Optimizer>(*parameters, optimizer_options(train), stream);
   source =
       std::make_unique<LoaderSource>(data.train, loader_options(config), config.augment.mixing,

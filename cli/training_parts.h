@@ -11,11 +11,12 @@
 namespace framefold {
 
 struct TrainingParts {
-  // Weights are drawn from the seed, operations profiled. Error(config) where no clip is left to
-  // train on.
+  // Weights are drawn from the seed, operations profiled on the CPU. Error(config) where no clip is
+  // left to train on, Error(unavailable) without the device, Error(memory) where it is too small.
   explicit TrainingParts(const Config& given);
 
-  Config config;  // with this machine's threads and the data's classes
+  Config config;       // with this machine's threads and the data's classes
+  std::string device;  // its name
   Split data;
   std::vector<std::string> classes;  // classify: their names
   Compiled compiled;

@@ -53,7 +53,7 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
 
   summary_.name = config_.run.name;
   summary_.data = parts_.data.train->description();
-  summary_.device = text("CPU, ", train.threads, train.threads == 1 ? " thread" : " threads");
+  summary_.device = parts_.device;
   summary_.config = config_;
   summary_.plan = plan_report(config_, train.batch);
   summary_.steps = train.steps;
@@ -173,6 +173,10 @@ void TrainingRun::after_step(const StepRecord& record) {
   if (record.skipped)
     progress_.note(text("step ", step, " was skipped: the loss is ", record.loss,
                         ", the gradients' norm ", record.gradient_norm));
+  if (const std::string refusal = trainer_->refusal(); !refusal.empty() && refusal != refusal_) {
+    refusal_ = refusal;
+    progress_.note("steps are launched kernel by kernel, they could not be recorded: " + refusal);
+  }
   if (progress_.due()) {
     progress_.show(progress_text(record));
     shown_ = {};

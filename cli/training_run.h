@@ -62,6 +62,7 @@ class TrainingRun {
   // Of the process, since the last row of metrics, since the last progress line.
   Window total_, window_, shown_;
   std::chrono::steady_clock::time_point start_;
+  std::string refusal_;  // of the device, said once
   Index bad_before_ = 0, bad_ = 0;  // samples others replaced: in earlier sessions, said of this
   double seconds_before_ = 0;       // of the run's earlier sessions
 };

@@ -1,5 +1,5 @@
 # kernels: the arithmetic.
-set(exclude "")
+set(exclude "_cuda\\.cpp$")
 if(FRAMEFOLD_ONEDNN)
   find_package(dnnl CONFIG REQUIRED)
   find_package(OpenMP REQUIRED COMPONENTS CXX)  # its threads
@@ -14,12 +14,15 @@ if(FRAMEFOLD_ONEDNN)
     COMPILE_DEFINITIONS FRAMEFOLD_ONEDNN)
 endif()
 
-# The CUDA kernels. Programs take the objects themselves: they register when the program starts.
+# The CUDA kernels and runtime. Programs take the objects themselves: they register when the program
+# starts.
 if(FRAMEFOLD_CUDA)
-  file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu
+    ${PROJECT_SOURCE_DIR}/kernels/*_cuda.cpp)
   add_library(framefold_cuda OBJECT ${cuda_sources})
   set_target_properties(framefold_cuda PROPERTIES CUDA_STANDARD 20)
-  target_compile_options(framefold_cuda PRIVATE --expt-relaxed-constexpr)
+  target_compile_options(framefold_cuda PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   target_link_libraries(framefold_cuda PRIVATE framefold_options CUDA::cudart_static)
 endif()
 

@@ -178,6 +178,8 @@ std::optional<double> metric_of(const fs::path& path) {
 
 void save_checkpoint(const fs::path& path, const Parameters& parameters, const Optimizer& optimizer,
                      const Counters& counters) {
+  parameters.download();
+  optimizer.download();
   std::vector<NamedView> views;
   for (const auto& [name, tensor] : tensors_of(parameters, optimizer))
     views.push_back({name, tensor});
@@ -196,6 +198,8 @@ Counters load_checkpoint(const fs::path& path, Parameters& parameters, Optimizer
   Index updates = 0;
   reader.read("updates", updates);
   read_tensors(file, path, tensors_of(parameters, optimizer), false);
+  parameters.upload();
+  optimizer.upload();
   optimizer.set_updates(updates);
   return counters;
 }
@@ -214,6 +218,7 @@ Counters load_weights(const fs::path& path, Parameters& parameters, bool average
     for (const Parameters::Entry& entry : parameters.entries())  // read last, over the weights
       wanted.push_back({text(Optimizer::average_prefix, entry.name), parameters.value(entry.name)});
   read_tensors(file, path, wanted, true);
+  parameters.upload();
   return counters;
 }
 
@@ -251,6 +256,7 @@ std::vector<std::string> load_initial(const fs::path& path, Parameters& paramete
     fail(ErrorCode::shape, path.string(), " holds another encoder than this configuration's", list,
          "; give the model's options (model.*, the clip's data.*) that it was trained with");
   for (const auto& [name, tensor] : found) file.read(name, tensor);
+  parameters.upload();
   return left;
 }
 

@@ -1,4 +1,7 @@
 // Runs a plan: one arena, taken once; nothing is allocated after construction.
+//
+// On a device the arena is there, inputs and results are copies on the host, and a run uploads the
+// ones, downloads the others and waits; from its second time on it is a replay of recorded work.
 #pragma once
 
 #include <memory>
@@ -6,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/feed.h"
 #include "engine/memory.h"
 #include "engine/parameters.h"
 #include "engine/plan.h"
@@ -29,8 +33,10 @@ struct StepTime {
 
 class Executor {
  public:
-  // `parameters` outlives the executor and holds every parameter and buffer of the plan's graph.
+  // `parameters` outlives the executor, holds every parameter and buffer of the plan's graph and
+  // lives on the plan's device.
   Executor(std::shared_ptr<const Plan> plan, Parameters& parameters);
+  ~Executor();
 
   Tensor input(const std::string& name) const;  // to be written before a run
   View value(Value value) const;                // the loss or a fetched value, after a run
@@ -48,8 +54,21 @@ class Executor {
   // Runs again with a look at every output; the first that is not finite, if any.
   std::optional<Fault> find_fault(Counter counter, bool backward = true);
 
+  // Times by step; on a device taken by events, and nothing is recorded for replays.
   void profile(bool on);
+  bool profiles() const { return profiling_; }
   const std::vector<StepTime>& times() const { return times_; }
+
+  // A run on a device in its parts, for training: the random numbers of a batch; its steps, which
+  // enter the queue; the times of steps that are done.
+  const Stream& stream() const { return stream_; }
+  Feed& feed();
+  void draw(Counter counter, std::span<Random> randoms) const;
+  void enqueue(bool backward, float scale);
+  void take_times();
+  View live(Value value) const { return bind(plan_->slot(value)); }  // where kernels find it
+  // Why runs are not replays; empty: they are, or will be.
+  std::string refusal() const;
 
   const Plan& plan() const { return *plan_; }
   Bytes arena_bytes() const { return arena_.bytes(); }
@@ -59,7 +78,10 @@ class Executor {
     std::vector<Tensor> in, out, saved, dout, din;
     Workspace workspace;
   };
+  struct Remote;  // what a device asks for
   Tensor bind(const Slot& slot) const;
+  void run_remote(Counter counter, bool backward, float scale);
+  Tensor seen(Tensor tensor);
   void execute(std::size_t index, Counter counter, float scale);
   void begin_watch();
   void write_guard(const Region& region);
@@ -70,6 +92,7 @@ class Executor {
   Parameters& parameters_;
   Stream stream_;
   Buffer arena_;
+  std::unique_ptr<Remote> remote_;
   std::vector<Bound> bound_;
   std::size_t forward_steps_ = 0;
   std::vector<StepTime> times_;

@@ -15,20 +15,76 @@ std::atomic<Bytes> held = 0;
 
 Bytes tensor_memory() { return held; }
 
-Buffer::Buffer(Bytes bytes) : bytes_(padded(bytes)) {
+Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
   if (bytes_ == 0) return;
-  data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, bytes_));
-  if (data_ == nullptr)
-    fail(ErrorCode::memory, "the system has no ", bytes_,
-         " bytes for tensors; take a smaller batch");
-  if (bytes_ >= (Bytes{4} << 20)) madvise(data_, bytes_, MADV_HUGEPAGE);
-  std::memset(data_, 0, bytes_);
+  if (home.kind == Device::Kind::cuda) {
+    take_on(home);
+  } else {
+    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, bytes_));
+    if (data_ == nullptr)
+      fail(ErrorCode::memory, "the system has no ", bytes_,
+           " bytes for tensors; take a smaller batch");
+    if (bytes_ >= (Bytes{4} << 20)) madvise(data_, bytes_, MADV_HUGEPAGE);
+    std::memset(data_, 0, bytes_);
+  }
   held += bytes_;
 }
 
+void Buffer::take_on(const Device& device) {
+  runtime_ = &device_runtime(device);
+  data_ = static_cast<std::byte*>(runtime_->allocate(bytes_));
+  if (data_ == nullptr) {
+    const DeviceRuntime::Memory memory = runtime_->memory();
+    fail(ErrorCode::memory, runtime_->name(), " has ", memory.free, " bytes free of ", memory.total,
+         ", ", bytes_, " are needed, ", bytes_ > memory.free ? bytes_ - memory.free : 0,
+         " are missing; take a smaller batch");
+  }
+  runtime_->fill_bytes(main_queue(device), data_, 0, bytes_);
+}
+
+Buffer Buffer::pinned(Bytes bytes, const Device& device) {
+  Buffer buffer;
+  if (bytes == 0) return buffer;
+  buffer.runtime_ = &device_runtime(device);
+  buffer.pinned_ = true;
+  void* data = buffer.runtime_->allocate_pinned(padded(bytes));
+  if (data == nullptr)
+    fail(ErrorCode::memory, "the system has no ", padded(bytes),
+         " bytes of pinned memory; take a smaller batch");
+  buffer.data_ = static_cast<std::byte*>(data);
+  buffer.bytes_ = padded(bytes);
+  std::memset(buffer.data_, 0, buffer.bytes_);
+  held += buffer.bytes_;
+  return buffer;
+}
+
 Buffer::~Buffer() {
-  std::free(data_);
+  if (data_ == nullptr) return;
+  if (runtime_ == nullptr)
+    std::free(data_);
+  else if (pinned_)
+    runtime_->release_pinned(data_);
+  else
+    runtime_->release(data_);
   held -= bytes_;
+}
+
+Mirrored::Mirrored(Bytes bytes, const Device& device) : device_(device), host_(bytes) {
+  if (device.kind == Device::Kind::cuda) live_ = Buffer(bytes, device);
+}
+
+void Mirrored::upload() const {
+  if (live_.bytes() == 0) return;
+  DeviceRuntime& runtime = device_runtime(device_);
+  runtime.copy(main_queue(device_), live_.data(), host_.data(), live_.bytes());
+  runtime.wait(main_queue(device_));
+}
+
+void Mirrored::download() const {
+  if (live_.bytes() == 0) return;
+  DeviceRuntime& runtime = device_runtime(device_);
+  runtime.copy(main_queue(device_), host_.data(), live_.data(), live_.bytes());
+  runtime.wait(main_queue(device_));
 }
 
 }  // namespace framefold

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/parameters.h"
+#include "kernels/optimizer.h"
 #include "kernels/stream.h"
 
 namespace framefold {
@@ -52,13 +53,24 @@ class Optimizer {
   Index updates() const { return updates_; }  // done so far: Adam's bias correction counts them
   void set_updates(Index updates) { updates_ = updates; }
 
+  // On a device nobody reads the norm on the way, and what changes from step to step stands in
+  // memory there, so that the rest can be recorded and replayed. A step is: prepare() with the
+  // learning rate, before anything of it is enqueued; enqueue_update(), which changes nothing where
+  // the gradients' norm or the loss is not finite; and, once that is done, settle() with whether.
+  void prepare(double rate);
+  void enqueue_update(View loss);
+  View verdict() const;  // [2] the factor that clips, NaN where nothing was changed; the norm
+  void settle(bool updated) { updates_ += updated ? 1 : 0; }
+
   // Exchanges the weights with their moving average, where one is kept and has begun. Call again
-  // to change back.
+  // to change back. On a device the gradients are lost.
   void swap_average();
 
   // Everything that a resumed run needs beside the weights and updates(): tensors
-  // "optimizer.STATE/PARAMETER" and "ema/PARAMETER" onto the live memory.
+  // "optimizer.STATE/PARAMETER" and "ema/PARAMETER" onto the host's memory; see Parameters.
   std::vector<NamedTensor> state() const;
+  void upload() const;
+  void download() const;
   static constexpr std::string_view state_prefix = "optimizer.";
   static constexpr std::string_view average_prefix = "ema/";
 
@@ -74,15 +86,17 @@ class Optimizer {
     bool decays = false;
     double rate = 1;  // of the learning rate
   };
-  void update(const Span& span, double rate, double scale);
+  void update(const Span& span, double rate, double scale, const Beside& beside = {});
 
   Parameters& parameters_;
   OptimizerOptions options_;
   Stream stream_;
   std::vector<Span> spans_;
-  std::vector<Buffer> states_;  // in the order of state_names()
-  Buffer average_;
-  Buffer workspace_;  // of the norm
+  std::vector<Mirrored> states_;  // in the order of state_names()
+  Mirrored average_;
+  Buffer workspace_;             // of the norm
+  Buffer now_, now_on_host_;     // on a device: Beside::now
+  Buffer verdict_;               // on a device
   Index updates_ = 0;
 };
 

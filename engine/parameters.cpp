@@ -86,18 +86,32 @@ void Parameters::Tables::add(const Graph& graph) {
   }
 }
 
-Parameters::Parameters(std::initializer_list<const Graph*> graphs, bool gradients) {
+Parameters::Parameters(std::initializer_list<const Graph*> graphs, bool gradients,
+                       const Device& device)
+    : device_(device) {
   for (const Graph* graph : graphs) tables_.add(*graph);
-  values_ = Buffer(tables_.parameters.bytes());
-  if (gradients) gradients_ = Buffer(tables_.parameters.bytes());
-  buffer_values_ = Buffer(tables_.buffers.bytes());
-  constant_values_ = Buffer(tables_.constants.bytes());
-  tables_.constants.fill(constant_values_.as<float>(), 0);
+  values_ = Mirrored(tables_.parameters.bytes(), device);
+  if (gradients) gradients_ = Buffer(tables_.parameters.bytes(), device);
+  buffer_values_ = Mirrored(tables_.buffers.bytes(), device);
+  constant_values_ = Mirrored(tables_.constants.bytes(), device);
+  tables_.constants.fill(constant_values_.host(), 0);
+  constant_values_.upload();
+}
+
+void Parameters::upload() const {
+  values_.upload();
+  buffer_values_.upload();
+}
+
+void Parameters::download() const {
+  values_.download();
+  buffer_values_.download();
 }
 
 void Parameters::initialize(std::uint64_t seed) {
   tables_.parameters.fill(values(), seed);
   tables_.buffers.fill(buffers(), seed);
+  upload();
 }
 
 Index Parameters::count() const {
@@ -106,11 +120,16 @@ Index Parameters::count() const {
   return total;
 }
 
-Tensor Parameters::value(const std::string& name) const {
-  const auto in = [&name](const Table& table, const Buffer& stored) -> Tensor {
+Tensor Parameters::value(const std::string& name) const { return find(name, &Mirrored::host); }
+
+Tensor Parameters::live(const std::string& name) const { return find(name, &Mirrored::live); }
+
+Tensor Parameters::find(const std::string& name,
+                        std::span<float> (Mirrored::*side)() const) const {
+  const auto in = [&](const Table& table, const Mirrored& stored) -> Tensor {
     const Entry* entry = table.find(name);
     if (entry == nullptr) return {};
-    return {stored.as<float>().data() + entry->offset, DType::f32, entry->shape};
+    return {(stored.*side)().data() + entry->offset, DType::f32, entry->shape};
   };
   if (const Tensor found = in(tables_.parameters, values_)) return found;
   if (const Tensor found = in(tables_.buffers, buffer_values_)) return found;

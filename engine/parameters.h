@@ -1,6 +1,9 @@
 // What a model has learnt: parameters, their gradients and its buffers, each one contiguous f32
 // buffer; and its constants, which are filled at once. They live outside plans, so several plans
 // (train and evaluate; discriminator and generator) share them.
+//
+// On a device kernels work on copies there. The host's are equal to them after upload() and
+// download(); initialize and whatever loads a file upload, saving downloads.
 #pragma once
 
 #include <map>
@@ -25,9 +28,11 @@ class Parameters {
   // Takes every parameter, buffer and constant of the graphs, in the order of their first
   // appearance; the same name in two graphs is one tensor and must have one shape. With `gradients`
   // false no gradient buffer is held (evaluation).
-  explicit Parameters(std::initializer_list<const Graph*> graphs, bool gradients = true);
-  explicit Parameters(const Graph& graph, bool gradients = true)
-      : Parameters({&graph}, gradients) {}
+  explicit Parameters(std::initializer_list<const Graph*> graphs, bool gradients = true,
+                      const Device& device = Device::cpu());
+  explicit Parameters(const Graph& graph, bool gradients = true,
+                      const Device& device = Device::cpu())
+      : Parameters({&graph}, gradients, device) {}
 
   // Draws every initial value: a function of (seed, name, element) alone.
   void initialize(std::uint64_t seed);
@@ -36,12 +41,20 @@ class Parameters {
   const std::vector<Entry>& buffer_entries() const { return tables_.buffers.entries; }
   Index count() const;  // of trained numbers, without gaps
 
-  Tensor value(const std::string& name) const;     // of any of them; Error if unknown
-  Tensor gradient(const std::string& name) const;  // a parameter
+  Tensor value(const std::string& name) const;     // of any of them, the host's; Error if unknown
+  Tensor live(const std::string& name) const;      // the same where kernels find it
+  Tensor gradient(const std::string& name) const;  // a parameter's, where kernels find it
 
-  std::span<float> values() const { return values_.as<float>(); }
+  std::span<float> values() const { return values_.host(); }
+  std::span<float> buffers() const { return buffer_values_.host(); }
+  std::span<float> live_values() const { return values_.live(); }  // where kernels find them
+  std::span<float> live_buffers() const { return buffer_values_.live(); }
   std::span<float> gradients() const { return gradients_.as<float>(); }
-  std::span<float> buffers() const { return buffer_values_.as<float>(); }
+
+  const Device& device() const { return device_; }
+  void upload() const;
+  void download() const;
+
   Bytes bytes() const {
     return values_.bytes() + gradients_.bytes() + buffer_values_.bytes() + constant_values_.bytes();
   }
@@ -65,11 +78,14 @@ class Parameters {
     void add(const Graph& graph);
   };
 
+  Tensor find(const std::string& name, std::span<float> (Mirrored::*side)() const) const;
+
+  Device device_;
   Tables tables_;
-  Buffer values_;
+  Mirrored values_;
   Buffer gradients_;
-  Buffer buffer_values_;
-  Buffer constant_values_;
+  Mirrored buffer_values_;
+  Mirrored constant_values_;
 };
 
 }  // namespace framefold

@@ -5,23 +5,13 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/laps.h"
+#include "kernels/device.h"
+
 namespace framefold {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Adds the seconds since the last call, or since construction, to one part of a step.
-class Laps {
- public:
-  void add_to(double& part) {
-    const Clock::time_point now = Clock::now();
-    part += std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-  }
-
- private:
-  Clock::time_point last_ = Clock::now();
-};
 
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 16;
@@ -43,11 +33,14 @@ Trainer::Trainer(Executor& executor, Parameters& parameters, Optimizer& optimize
       options_(options),
       checkpoints_(checkpoints),
       inputs_(inputs_of(executor)),
-      shadow_(parameters.buffers().size_bytes()) {
+      shadow_(on_device(executor.stream()) ? 0 : parameters.buffers().size_bytes()) {
   options_.schedule.check();
   if (options_.accumulate < 1)
     fail(ErrorCode::config, "train: a step accumulates ", options_.accumulate,
          " batches, expected 1 or more");
+  if (on_device(executor.stream()))
+    device_ = std::make_unique<DeviceStep>(executor, parameters, optimizer, source, options_.seed,
+                                           options_.accumulate, options_.replay);
   counters_.seed = options_.seed;
   counters_.config = options_.config;
 }
@@ -68,6 +61,7 @@ void Trainer::resume(const Counters& counters) {
 Ending Trainer::run(const TrainHooks& hooks) {
   const Clock::time_point begun = Clock::now();
   source_.seek(counters_.step * options_.accumulate);
+  if (device_) device_->forget_batches();
   std::optional<Ending> ending;
   while (!(ending = ending_now(hooks, begun))) {
     const StepRecord record = step();
@@ -92,8 +86,21 @@ bool Trainer::due(Index every) const {
 }
 
 StepRecord Trainer::step() {
-  Laps laps;
   StepRecord record{.step = counters_.step, .rate = options_.schedule.at(counters_.step)};
+  if (device_)
+    device_->run(record, counters_.step + 1 == options_.steps);
+  else
+    compute(record);
+  if (record.skipped) skip(record);
+  record.skipped_steps = counters_.skipped;
+  counters_.epoch = record.epoch;
+  counters_.metric.reset();
+  ++counters_.step;
+  return record;
+}
+
+void Trainer::compute(StepRecord& record) {
+  Laps laps;
   std::ranges::copy(parameters_.buffers(), shadow_.as<float>().begin());
   optimizer_.clear_gradients();
   laps.add_to(record.update_seconds);
@@ -111,17 +118,8 @@ StepRecord Trainer::step() {
 
   record.gradient_norm = optimizer_.gradient_norm();
   record.skipped = !std::isfinite(record.loss) || !std::isfinite(record.gradient_norm);
-  if (record.skipped)
-    skip(record);
-  else
-    optimizer_.update(record.rate, record.gradient_norm);
+  if (!record.skipped) optimizer_.update(record.rate, record.gradient_norm);
   laps.add_to(record.update_seconds);
-
-  record.skipped_steps = counters_.skipped;
-  counters_.epoch = record.epoch;
-  counters_.metric.reset();
-  ++counters_.step;
-  return record;
 }
 
 // Batch i of the current step.
@@ -136,6 +134,7 @@ void Trainer::skip(const StepRecord& record) {
 }
 
 void Trainer::restore_buffers() {
+  if (device_) return device_->restore_buffers();
   std::ranges::copy(shadow_.as<float>(), parameters_.buffers().begin());
 }
 
@@ -148,6 +147,7 @@ void Trainer::fail_numeric(const StepRecord& record) {
       "steps (",
       counters_.skipped, " of ", options_.max_skipped, " taken)");
   source_.seek(counters_.step * options_.accumulate);
+  if (device_) device_->forget_batches();
   std::string samples;
   for (Index i = 0; i < options_.accumulate; ++i) {
     source_.next(inputs_);

@@ -20,6 +20,7 @@
 
 #include "engine/batches.h"
 #include "engine/checkpoint.h"
+#include "engine/device_step.h"
 #include "engine/executor.h"
 #include "engine/optimizer.h"
 #include "engine/schedule.h"
@@ -36,6 +37,7 @@ struct TrainOptions {
   Index max_skipped = 0;     // steps of the run that numbers which are not finite may cost
   Schedule schedule;
   std::string config;  // the resolved configuration's text, kept in checkpoints
+  bool replay = true;  // on a device: steps are recorded once and replayed
 };
 
 // One step, after it.
@@ -80,6 +82,8 @@ class Trainer {
   Ending run(const TrainHooks& hooks);
 
   const Counters& counters() const { return counters_; }
+  // On a device: why steps are launched kernel by kernel; empty where they are replayed.
+  std::string refusal() const { return device_ ? device_->refusal() : std::string(); }
 
   // Bytes that a trainer of a graph holds beside parameters, optimiser and plan.
   static Bytes bytes_of(const Graph& graph);
@@ -90,6 +94,7 @@ class Trainer {
   std::optional<Ending> ending_now(const TrainHooks& hooks, Clock::time_point begun) const;
   bool due(Index every) const;
   StepRecord step();
+  void compute(StepRecord& record);
   Executor::Counter counter(Index i) const;
   void skip(const StepRecord& record);
   void restore_buffers();
@@ -104,7 +109,8 @@ class Trainer {
   TrainOptions options_;
   Checkpoints* checkpoints_;
   std::vector<Tensor> inputs_;
-  Buffer shadow_;  // the buffers before the step
+  Buffer shadow_;  // on the CPU: the buffers before the step
+  std::unique_ptr<DeviceStep> device_;
   Counters counters_;
   Index saved_step_ = -1;
 };

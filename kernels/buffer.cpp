@@ -5,6 +5,7 @@
 #include <limits>
 #include <ostream>
 
+#include "kernels/device.h"
 #include "kernels/simd.h"
 
 namespace framefold {
@@ -38,6 +39,7 @@ double at(View x, Index i) {
 }  // namespace
 
 void fill(const Stream& stream, Tensor y, float value) {
+  if (on_device(stream)) return device<&fill>(stream, y, value);
   float* data = y.as<float>();
   parallel_for(stream, y.size(), grain,
                [=](Index begin, Index end) { std::fill(data + begin, data + end, value); });
@@ -45,10 +47,17 @@ void fill(const Stream& stream, Tensor y, float value) {
 
 void accumulate(const Stream& stream, Tensor y, View x) {
   if (y.size() != x.size()) fail(ErrorCode::shape, "accumulate: ", x.shape, " onto ", y.shape);
+  if (on_device(stream)) return device<&accumulate>(stream, y, x);
   float* to = y.as<float>();
   const float* from = x.as<float>();
   parallel_for(stream, y.size(), grain,
                [=](Index begin, Index end) { add_to(to + begin, from + begin, end - begin); });
+}
+
+void restore_where_nan(const Stream& stream, View verdict, Tensor y, View x) {
+  if (y.size() != x.size()) fail(ErrorCode::shape, "restore: ", x.shape, " over ", y.shape);
+  if (on_device(stream)) return device<&restore_where_nan>(stream, verdict, y, x);
+  if (std::isnan(*verdict.as<float>())) std::copy_n(x.as<float>(), x.size(), y.as<float>());
 }
 
 bool all_finite(const Stream& stream, View x) {

@@ -7,7 +7,9 @@ namespace framefold {
 
 void fill(const Stream& stream, Tensor y, float value);   // y = value
 void accumulate(const Stream& stream, Tensor y, View x);  // y += x
-bool all_finite(const Stream& stream, View x);            // true for integers
+// y = x where verdict [1] is NaN; else y stays
+void restore_where_nan(const Stream& stream, View verdict, Tensor y, View x);
+bool all_finite(const Stream& stream, View x);  // true for integers; not on a device
 
 // For messages about numbers gone wrong; over the finite values only. One thread.
 struct Statistics {

@@ -13,7 +13,7 @@ struct Dropout {
   Index each;
 
   __device__ __forceinline__ float operator()(Index i, float x) const {
-    return random.uniform(static_cast<std::uint64_t>(i / each)) >= rate ? scale * x : 0.0F;
+    return random.here().uniform(static_cast<std::uint64_t>(i / each)) >= rate ? scale * x : 0.0F;
   }
 };
 

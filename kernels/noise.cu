@@ -17,7 +17,7 @@ struct AddNoise {
   Noise noise;
 
   __device__ __forceinline__ float operator()(Index i, float x) const {
-    const float noisy = x + noise.amount * normal(random, static_cast<std::uint64_t>(i));
+    const float noisy = x + noise.amount * normal(random.here(), static_cast<std::uint64_t>(i));
     return noisy < noise.low ? noise.low : (noise.high < noisy ? noise.high : noisy);
   }
 };

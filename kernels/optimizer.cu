@@ -19,14 +19,6 @@ struct Square {
   __device__ __forceinline__ float operator()(float x) const { return x * x; }
 };
 
-struct ClipFactor {
-  float limit;
-  __device__ __forceinline__ float operator()(Index, float squares) const {
-    const float norm = sqrtf(squares);
-    return norm > limit ? limit / norm : 1.0F;
-  }
-};
-
 float* data_of(Tensor tensor) { return tensor ? tensor.as<float>() : nullptr; }
 
 template <class Rule>
@@ -39,6 +31,7 @@ void update(const Stream& stream, const Rule& rule, Tensor w, Tensor first, Tens
                         .clip = beside.clip ? beside.clip.as<float>() : nullptr,
                         .average = data_of(beside.average),
                         .narrow = beside.narrow ? beside.narrow.as<bf16>() : nullptr,
+                        .now = beside.now ? beside.now.as<float>() : nullptr,
                         .scale = static_cast<float>(scale),
                         .average_keep = static_cast<float>(beside.average_decay),
                         .average_rest = static_cast<float>(1 - beside.average_decay)};
@@ -74,10 +67,11 @@ void rmsprop_update(const Stream& stream, const RmsProp& o, Tensor w, Tensor s, 
 
 void adam_update(const Stream& stream, const Adam& o, Tensor w, Tensor m, Tensor v, View gradient,
                  double scale, Index step, const Beside& beside) {
-  const double correction1 = 1 - std::pow(o.beta1, step);
-  const double correction2 = 1 - std::pow(o.beta2, step);
+  const double correction1 = beside.now ? 1 : 1 - std::pow(o.beta1, step);
+  const double correction2 = beside.now ? 1 : 1 - std::pow(o.beta2, step);
   const AdamRule rule{.decay = static_cast<float>(o.decoupled ? 0 : o.decay),
                       .keep = static_cast<float>(o.decoupled ? 1 - o.rate * o.decay : 1),
+                     .shrink = static_cast<float>(o.decoupled ? o.rate * o.decay : 0),
                       .rate = static_cast<float>(o.rate / correction1),
                       .beta1 = static_cast<float>(o.beta1),
                       .rest1 = static_cast<float>(1 - o.beta1),
@@ -94,10 +88,12 @@ void average_update(const Stream& stream, double decay, Tensor a, View w) {
       a.as<float>(), before, w.as<float>());
 }
 
-void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x) {
+void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x,
+                 View loss) {
   float* to = factor.as<float>();
-  sum_elements(stream, Square{}, x.size(), to, 1, workspace, x.as<float>());
-  map(stream, ClipFactor{static_cast<float>(limit)}, 1, to, static_cast<const float*>(to));
+  sum_elements(stream, Square{}, x.size(), to + 1, 1, workspace, x.as<float>());
+  launch<&finish_clip>(stream, {{1}, {warp_size}}, static_cast<float>(limit),
+                       loss ? loss.as<float>() : nullptr, to);
 }
 
 const OnDevice<&framefold::sgd_update> sgd_path(sgd_update);

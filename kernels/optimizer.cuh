@@ -14,6 +14,7 @@ struct SgdRule {
   float decay, rate, momentum;
   bool nesterov;
 
+  __device__ __forceinline__ void at(const float* now) { rate *= now[0]; }
   __device__ __forceinline__ void operator()(float g, float& w, float& u, float&) const {
     g += decay * w;
     if (momentum == 0) {
@@ -28,6 +29,7 @@ struct SgdRule {
 struct RmsPropRule {
   float decay, rate, smoothing, rest, epsilon, momentum;
 
+  __device__ __forceinline__ void at(const float* now) { rate *= now[0]; }
   __device__ __forceinline__ void operator()(float g, float& w, float& s, float& u) const {
     g += decay * w;
     s = smoothing * s + rest * g * g;
@@ -38,8 +40,13 @@ struct RmsPropRule {
 };
 
 struct AdamRule {
-  float decay, keep, rate, beta1, rest1, beta2, rest2, root, epsilon;
+  float decay, keep, shrink, rate, beta1, rest1, beta2, rest2, root, epsilon;
 
+  __device__ __forceinline__ void at(const float* now) {
+    keep = 1 - now[0] * shrink;
+    rate *= now[0] * now[1];
+    root = now[2];
+  }
   __device__ __forceinline__ void operator()(float g, float& w, float& m, float& v) const {
     g += decay * w;
     m = beta1 * m + rest1 * g;
@@ -56,6 +63,7 @@ struct UpdateBuffers {
   const float* clip;
   float* average;
   bf16* narrow;
+  const float* now;
   float scale, average_keep, average_rest;
 };
 
@@ -84,11 +92,23 @@ __device__ __forceinline__ void update_pack(const Rule& rule, const UpdateBuffer
 template <int N, class Rule>
 __global__ void __launch_bounds__(update_threads)
     update_packs(Rule rule, UpdateBuffers buffers, Index count) {
+  if (buffers.clip && !(*buffers.clip == *buffers.clip)) return;  // a step to be skipped
+  if (buffers.now) rule.at(buffers.now);
   const Index begin = (static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x) * N;
   if (begin + N <= count)
     update_pack<N>(rule, buffers, begin);
   else
     for (Index i = begin; i < count; ++i) update_pack<1>(rule, buffers, i);
+}
+
+// factor [2]: in its second place the sum of squares comes and the norm goes.
+__global__ void __launch_bounds__(warp_size)
+    finish_clip(float limit, const float* loss, float* factor) {
+  if (threadIdx.x > 0) return;
+  const float norm = sqrtf(factor[1]);
+  const float nothing = 0 * norm + (loss ? 0 * *loss : 0.0F);  // NaN unless both are finite
+  factor[0] = nothing + (norm > limit ? limit / norm : 1.0F);
+  factor[1] = norm;
 }
 
 }  // namespace framefold::gpu

@@ -53,10 +53,14 @@ struct Adam {
 };
 
 struct Beside {
-  View clip;                 // [1] as w: multiplies the gradient; see clip_factor
+  View clip;                 // [1] as w: multiplies the gradient; see clip_factor. On a device
+                             // nothing changes where it is NaN
   Tensor average;            // [N] as w
   double average_decay = 0;  // of average
   Tensor narrow;             // [N] bf16
+  View now;                  // [3], on a device alone: what changes from step to step, read when the
+                             // kernel runs: rate, 1 / (1 - beta1^step), 1 / sqrt(1 - beta2^step).
+                             // `rate` is then a factor of that rate, and `step` means nothing
 };
 
 // u is without data where momentum is 0.
@@ -76,8 +80,10 @@ Bytes norm_workspace(Index count);
 // The scale that brings a gradient of this norm down to the limit; 1 where it is below.
 double clip_scale(double norm, double limit);
 
-// factor [1] = that scale for x as a gradient; factor and x f32 or f64 alike. On a device the sums
-// of fixed pieces are f32 and meet in f64.
-void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x);
+// factor [2] = that scale for x as a gradient, and its norm; the scale is NaN where the norm or the
+// loss [1] is not finite. factor, x and loss f32 or f64 alike; the loss may be without data. On a
+// device the sums of fixed pieces are f32 and meet in f64.
+void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x,
+                 View loss = {});
 
 }  // namespace framefold

@@ -1,6 +1,7 @@
 // Each formula is one loop, templated on the scalar: the reference as it stands, the fast path
 // compiled for every instruction set.
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "kernels/check.h"
@@ -117,6 +118,7 @@ T* data_of(Tensor state) {
 
 template <class T>
 T clipped(double scale, const Beside& beside) {
+  if (beside.now) fail(ErrorCode::argument, "an update on the CPU takes its numbers by value");
   return T(scale) * (beside.clip ? *beside.clip.as<T>() : T{1});
 }
 
@@ -218,10 +220,14 @@ Bytes norm_workspace(Index count) { return piecewise_sum_workspace(count, pointw
 
 double clip_scale(double norm, double limit) { return norm > limit ? limit / norm : 1; }
 
-void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x) {
-  if (on_device(stream)) return device<&clip_factor>(stream, limit, factor, workspace, x);
+void clip_factor(const Stream& stream, double limit, Tensor factor, Workspace workspace, View x,
+                 View loss) {
+  if (on_device(stream)) return device<&clip_factor>(stream, limit, factor, workspace, x, loss);
   for_weights("clip_factor", x, {}, [&]<class T>(T) {
-    *factor.as<T>() = T(clip_scale(norm_of(stream, workspace, x), limit));
+    const double norm = norm_of(stream, workspace, x);
+    const bool finite = std::isfinite(norm) && (!loss || std::isfinite(*loss.as<T>()));
+    factor.as<T>()[0] = finite ? T(clip_scale(norm, limit)) : std::numeric_limits<T>::quiet_NaN();
+    factor.as<T>()[1] = T(norm);
   });
 }
 

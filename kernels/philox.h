@@ -27,7 +27,10 @@ constexpr PhiloxBlock philox4x32(PhiloxBlock counter, std::uint32_t key0, std::u
 struct Random {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
+  // On a device, whose launches are recorded once and replayed: where the two stand at each run.
+  const Random* now = nullptr;
 
+  constexpr Random here() const { return now ? Random{now->seed, now->stream} : *this; }
   constexpr PhiloxBlock block(std::uint64_t index) const {
     return philox4x32(
         {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),

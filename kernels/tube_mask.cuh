@@ -24,7 +24,8 @@ __global__ void __launch_bounds__(voters)
   FRAMEFOLD_SHARED(Votes, votes);
   const Index b = blockIdx.x;
   const auto sample = static_cast<std::uint64_t>(samples ? Index{samples[b]} : b);
-  const Random own{random.seed, stream_of(random.stream, sample)};
+  const Random run = random.here();
+  const Random own{run.seed, stream_of(run.stream, sample)};
   std::uint64_t* drawn = keys + b * extent.cells;
   for (Index c = threadIdx.x; c < extent.cells; c += voters) {
     const auto cell = static_cast<std::uint64_t>(c);

@@ -105,9 +105,15 @@ TEST(Optimizer, BesideTheWeightsByHand) {
     EXPECT_EQ(static_cast<float>(narrow[0]), 0.5F);
     EXPECT_EQ(static_cast<float>(narrow[1]), 2.5F);
     std::array<double, 8> space{};
-    Array<> factor{{1}};
-    clip_factor(stream, 1, factor, Workspace(space.data(), sizeof(space)), Array<>{{2}, {3, 4}});
-    EXPECT_EQ(factor.values[0], 0.2F);
+    const auto factor_of = [&](float loss) {
+      Array<> factor{{2}};
+      clip_factor(stream, 1, factor, Workspace(space.data(), sizeof(space)), Array<>{{2}, {3, 4}},
+                  Array<>{{1}, {loss}});
+      EXPECT_EQ(factor.values[1], 5);
+      return factor.values[0];
+    };
+    EXPECT_EQ(factor_of(7), 0.2F);
+    EXPECT_TRUE(std::isnan(factor_of(std::numeric_limits<float>::infinity())));
   }
 }
 
@@ -155,7 +161,7 @@ void update_on_device(Index size, Bytes skew) {
   Flat second(size, skew, 3, true);
   Flat gradient(size, skew, 4);
   Flat average(size, skew, 5);
-  Flat factor(1, skew, 6);
+  Flat factor(2, skew, 6);
   Narrow narrow(size);
   const Bytes bytes = norm_workspace(size);
   const simt::DeviceMemory device_space(bytes);

@@ -10,8 +10,12 @@ namespace {
 
 constexpr Index batch_size = 4;
 
-std::shared_ptr<const Plan> plan_of(const Graph& graph, Value loss, int threads) {
-  return std::make_shared<Plan>(compile(graph, {.loss = loss, .stream = {.threads = threads}}));
+Stream stream_of(const TinyOptions& options) {
+  return {.device = options.device, .threads = options.threads};
+}
+
+std::shared_ptr<const Plan> plan_of(const Graph& graph, Value loss, const Stream& stream) {
+  return std::make_shared<Plan>(compile(graph, {.loss = loss, .stream = stream}));
 }
 
 }  // namespace
@@ -46,9 +50,9 @@ Value tiny_model(Graph& g) {
 
 TinyRun::TinyRun(const TinyOptions& options, const std::filesystem::path& directory)
     : loss(tiny_model(graph)),
-      parameters(graph),
-      executor(plan_of(graph, loss, options.threads), parameters),
-      optimizer(parameters, options.optimizer, {.threads = options.threads}),
+      parameters(graph, true, options.device),
+      executor(plan_of(graph, loss, stream_of(options)), parameters),
+      optimizer(parameters, options.optimizer, stream_of(options)),
       source(options.train.seed, options.workers),
       checkpoints(directory.empty() ? std::nullopt
                                     : std::optional<Checkpoints>(std::in_place, directory)),
@@ -74,6 +78,7 @@ bool TinyRun::resume() {
 }
 
 std::vector<float> TinyRun::learnt() const {
+  parameters.download();
   std::vector<float> all(parameters.values().begin(), parameters.values().end());
   all.insert(all.end(), parameters.buffers().begin(), parameters.buffers().end());
   return all;
@@ -81,6 +86,7 @@ std::vector<float> TinyRun::learnt() const {
 
 std::vector<float> TinyRun::remembered() const {
   std::vector<float> all;
+  optimizer.download();
   for (const auto& [name, tensor] : optimizer.state())
     all.insert(all.end(), tensor.as<float>(), tensor.as<float>() + tensor.size());
   return all;

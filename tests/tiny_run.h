@@ -46,6 +46,7 @@ struct TinyOptions {
   TrainOptions train = {.seed = 7, .steps = 20, .schedule = {.rate = 0.01}};
   int workers = 0;
   int threads = 1;
+  Device device;
 };
 
 Value tiny_model(Graph& graph);  // its loss

@@ -9,6 +9,8 @@
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
+
+#include "kernels/device/check.h"
 #define FRAMEFOLD_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #else
 #include "simt/simt.h"
@@ -41,13 +43,6 @@ struct Grid {
 };
 
 #ifdef __CUDACC__
-
-// Every call of the CUDA runtime passes here.
-inline void check(cudaError_t result, std::string_view call) {
-  if (result == cudaSuccess) return;
-  fail(result == cudaErrorMemoryAllocation ? ErrorCode::memory : ErrorCode::unavailable,
-       "CUDA: ", call, ": ", cudaGetErrorString(result));
-}
 
 // The block's dynamic shared memory.
 template <class T>
@@ -84,11 +79,11 @@ T* dynamic_shared(int count) {
 }
 
 template <auto kernel, class... Arguments>
-void launch(const Stream&, const Grid& grid, Arguments... arguments) {
+void launch(const Stream& stream, const Grid& grid, Arguments... arguments) {
   (void)::simt::known<kernel, &function_name<kernel> >;
   const auto start = [&]<class... P>(void (*function)(P...)) {
-    ::simt::run_grid(function_name<kernel>(), grid.blocks, grid.threads, grid.shared,
-                     [&] { function(static_cast<P>(arguments)...); });
+    ::simt::launch(stream.queue, function_name<kernel>(), grid.blocks, grid.threads, grid.shared,
+                   [=] { function(static_cast<P>(arguments)...); });
   };
   start(kernel);
 }

@@ -179,6 +179,13 @@ void release(void* data) {
   device_used = buffers.empty() ? zone : rounded(end(buffers.back()) + zone, zone);
 }
 
+void expect_buffer(const void* p, std::size_t bytes) {
+  const auto* address = static_cast<const std::byte*>(p);
+  for (const Piece& piece : buffers)
+    if (piece.data <= address && address + bytes <= piece.data + piece.bytes) return;
+  throw Error(framefold::text("a copy of ", bytes, " bytes outside ", name_of_address(p)));
+}
+
 std::string name_of_address(const void* p) {
   const auto* address = static_cast<const std::byte*>(p);
   const Piece* found = nullptr;

@@ -36,6 +36,9 @@ struct Region {
 extern Region shared_memory;
 extern Region device_memory;
 
+// Fails unless all of the bytes lie in one buffer.
+void expect_buffer(const void* p, std::size_t bytes);
+
 // The piece that an address lies in or behind: "tile + 132", "a buffer of 4096 bytes + 4100".
 std::string name_of_address(const void* p);
 

@@ -34,6 +34,10 @@ namespace simt {
 void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
               const std::function<void()>& body);
 
+// The same as a queue's work, when its turn comes; without a queue at once.
+void launch(void* queue, std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
+            std::function<void()> body);
+
 // The kernels that launches name in the source, whether or not any has run.
 struct Known {
   explicit Known(std::string_view kernel);
