@@ -163,7 +163,9 @@ void* allocate(std::size_t bytes) {
   device_used = rounded(device_used + bytes + zone, zone);
   if (device_used > device_memory.bytes) throw Error("the host runtime's device memory is full");
   buffers.push_back(piece);
+  let_kernel_in();
   permit(device_memory, piece);
+  let_kernel_out();
   return piece.data;
 }
 

@@ -97,6 +97,7 @@ namespace simt {
 void run_probe(Probe probe, float* y, const float* x) {
   using namespace framefold;
   using namespace framefold::gpu;
+  using gpu::launch;  // not the runtime's own
   const Stream stream;
   const unsigned threads = probe_threads;
   const Grid two_blocks{{2}, {threads}};
