@@ -50,8 +50,8 @@ template <class T>
 __global__ void __launch_bounds__(tile_threads)
     attention_rows(AttentionShape s, bool causal, float scale, T* y, float* lse, const T* qkv,
                    const std::int32_t* lengths) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(Tile, a_tile, [2]);
+  FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   FRAMEFOLD_SHARED(float, scores, [tile_side * score_step]);
   const AttentionBlock block(s, lengths);
   const Index b = block.b;
@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(tile_threads)
   const int column = tile_column();
   const auto queries = tokens_of(qkv + s.query(b, h), s.row);
   const auto keys = tokens_of(qkv + s.key(b, h), s.row);
-  const auto weights = channels_of<float>(scores, score_step);
+  const MatrixOperand<float, true> weights{scores, 0, 1, score_step, false};
   float most[4];
   float total[4] = {};
   float sum[4][4] = {};
@@ -134,8 +134,8 @@ __global__ void __launch_bounds__(tile_threads)
     attention_dgrad_rows(AttentionShape s, bool causal, float scale, T* dqkv, const T* dy,
                          const T* qkv, const float* lse, const float* delta,
                          const std::int32_t* lengths) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(Tile, a_tile, [2]);
+  FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   FRAMEFOLD_SHARED(float, scores, [tile_side * score_step]);
   const AttentionBlock block(s, lengths);
   const Index b = block.b;
@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(tile_threads)
   const T* keys = qkv + s.key(b, h);
   const T* values = qkv + s.value(b, h);
   const T* cotangents = dy + s.out(b, h);
-  const auto weights = channels_of<float>(scores, score_step);
+  const MatrixOperand<float, true> weights{scores, 0, 1, score_step, false};
   const auto add_weighted = [&](float(&sum)[4][4], const T* from, Index step, Index count) {
     const auto channels = channels_of(from, step);
     add_products(TileFetch(weights, 0, 0, tile_side),

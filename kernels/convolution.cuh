@@ -27,13 +27,13 @@ __device__ __forceinline__ int reach(const Convolution& c, int axis, int coarse)
 }
 
 template <class T>
-__device__ __forceinline__ float fine_value(const Convolution& c, const T* sample, Place base,
-                                            Place tap, Index channel) {
+__device__ __forceinline__ const T* fine_element(const Convolution& c, const T* sample, Place base,
+                                                 Place tap, Index channel) {
   const Index t = base.t + c.dilation[0] * tap.t;
   const Index h = base.h + c.dilation[1] * tap.h;
   const Index w = base.w + c.dilation[2] * tap.w;
-  if (t < 0 || t >= c.fine[0] || h < 0 || h >= c.fine[1] || w < 0 || w >= c.fine[2]) return 0;
-  return to_f32(sample[((t * c.fine[1] + h) * c.fine[2] + w) * c.fine_channels + channel]);
+  if (t < 0 || t >= c.fine[0] || h < 0 || h >= c.fine[1] || w < 0 || w >= c.fine[2]) return nullptr;
+  return sample + ((t * c.fine[1] + h) * c.fine[2] + w) * c.fine_channels + channel;
 }
 
 struct TapChannel {
@@ -51,6 +51,7 @@ struct FineByCoarse {
   const T* fine;
   Convolution c;
   static constexpr bool k_fast = true;
+  static constexpr bool copied = std::is_same_v<T, float>;
 
   struct Row {
     const T* sample;
@@ -65,8 +66,8 @@ struct FineByCoarse {
   __device__ __forceinline__ TapChannel step(Index k) const {
     return tap_channel(c, k, c.fine_group());
   }
-  __device__ __forceinline__ float at(const Row& row, const TapChannel& step) const {
-    return fine_value(c, row.sample, row.base, step.tap, step.channel);
+  __device__ __forceinline__ const T* at(const Row& row, const TapChannel& step) const {
+    return fine_element(c, row.sample, row.base, step.tap, step.channel);
   }
 };
 
@@ -76,6 +77,7 @@ struct CoarseByFine {
   const T* coarse;
   Convolution c;
   static constexpr bool k_fast = true;
+  static constexpr bool copied = std::is_same_v<T, float>;
 
   struct Row {
     const T* sample;
@@ -96,13 +98,13 @@ struct CoarseByFine {
     const Index position = reached / c.stride[axis];
     return position < c.coarse[axis] ? position : -1;
   }
-  __device__ __forceinline__ float at(const Row& row, const TapChannel& step) const {
+  __device__ __forceinline__ const T* at(const Row& row, const TapChannel& step) const {
     const Index t = meeting(0, row.at.t, step.tap.t);
     const Index h = meeting(1, row.at.h, step.tap.h);
     const Index w = meeting(2, row.at.w, step.tap.w);
-    if (t < 0 || h < 0 || w < 0) return 0;
-    return to_f32(
-        row.sample[((t * c.coarse[1] + h) * c.coarse[2] + w) * c.coarse_channels + step.channel]);
+    if (t < 0 || h < 0 || w < 0) return nullptr;
+    return row.sample + ((t * c.coarse[1] + h) * c.coarse[2] + w) * c.coarse_channels +
+           step.channel;
   }
 };
 
@@ -111,6 +113,7 @@ struct WeightByFine {
   const float* weight;
   Convolution c;
   static constexpr bool k_fast = true;
+  static constexpr bool copied = true;
 
   __device__ __forceinline__ const float* row(Index g, Index j) const {
     return weight + j * c.coarse_channels + g * c.coarse_group();
@@ -118,7 +121,9 @@ struct WeightByFine {
   __device__ __forceinline__ Index step(Index k) const {
     return k / c.coarse_group() * c.fine_group() * c.coarse_channels + k % c.coarse_group();
   }
-  __device__ __forceinline__ float at(const float* row, Index step) const { return row[step]; }
+  __device__ __forceinline__ const float* at(const float* row, Index step) const {
+    return row + step;
+  }
 };
 
 // The fine values that weight row i, a tap and a channel, meets: k is a coarse position.
@@ -127,6 +132,7 @@ struct FineByWeight {
   const T* fine;
   Convolution c;
   static constexpr bool k_fast = false;
+  static constexpr bool copied = std::is_same_v<T, float>;
 
   struct Row {
     TapChannel tap;
@@ -145,8 +151,8 @@ struct FineByWeight {
     return {fine + b * positions_of(c.fine) * c.fine_channels,
             {reach(c, 0, at.t), reach(c, 1, at.h), reach(c, 2, at.w)}};
   }
-  __device__ __forceinline__ float at(const Row& row, const Step& step) const {
-    return fine_value(c, step.sample, step.base, row.tap.tap, row.group + row.tap.channel);
+  __device__ __forceinline__ const T* at(const Row& row, const Step& step) const {
+    return fine_element(c, step.sample, step.base, row.tap.tap, row.group + row.tap.channel);
   }
 };
 

@@ -25,12 +25,15 @@ struct GateColumns {
   const float* weight;  // [H, 4H]
   Index hidden;
   static constexpr bool k_fast = false;
+  static constexpr bool copied = true;
 
   __device__ __forceinline__ const float* row(Index, Index j) const {
     return weight + j % 4 * hidden + j / 4;
   }
   __device__ __forceinline__ Index step(Index k) const { return k * 4 * hidden; }
-  __device__ __forceinline__ float at(const float* row, Index step) const { return row[step]; }
+  __device__ __forceinline__ const float* at(const float* row, Index step) const {
+    return row + step;
+  }
 };
 
 template <class T>
@@ -45,8 +48,8 @@ template <class T>
 __global__ void __launch_bounds__(tile_threads)
     lstm_step(LstmExtent s, Index t, T* h, float* gates, float* cells, const float* weight,
               const float* peepholes, const T* h0, const T* c0) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(Tile, a_tile, [2]);
+  FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   const Index first_row = static_cast<Index>(blockIdx.x) * tile_side;
   const Index first_column = static_cast<Index>(blockIdx.y) * tile_side;
   float sum[4][4] = {};
@@ -117,8 +120,8 @@ struct LstmBackward {
 // Step t from the gradients of step t + 1; step -1 writes those of the state at the start.
 template <class T>
 __global__ void __launch_bounds__(tile_threads) lstm_step_back(LstmBackward<T> l, Index t) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(Tile, a_tile, [2]);
+  FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   const LstmExtent& s = l.s;
   const Index first_row = static_cast<Index>(blockIdx.x) * tile_side;
   const Index first_column = static_cast<Index>(blockIdx.y) * tile_side;

@@ -8,17 +8,18 @@
 namespace framefold::gpu {
 
 // Element (i, k) of matrix g stands at g * matrix + i * row + k * column.
-template <class T>
+template <class T, bool in_shared = false>
 struct MatrixOperand {
   const T* data;
   Index matrix_step, row_step, column_step;
   bool k_fast;
+  static constexpr bool copied = std::is_same_v<T, float> && !in_shared;
 
   __device__ __forceinline__ const T* row(Index g, Index i) const {
     return data + g * matrix_step + i * row_step;
   }
   __device__ __forceinline__ Index step(Index k) const { return k * column_step; }
-  __device__ __forceinline__ float at(const T* row, Index step) const { return to_f32(row[step]); }
+  __device__ __forceinline__ const T* at(const T* row, Index step) const { return row + step; }
 };
 
 // A bias of f32 or bf16, or none.

@@ -9,6 +9,7 @@
 
 #include "tests/data.h"
 #include "tests/simt/probes.h"
+#include "tests/simt/ring.h"
 #include "tests/simt/runtime.h"
 
 namespace simt {
@@ -36,6 +37,8 @@ TEST(Simt, CorrectKernelsRunInEveryOrder) {
     const std::vector<float> reversed = result_of(Probe::reverse_dynamic);
     const std::vector<float> exchanged = result_of(Probe::exchange_in_warp);
     const std::vector<float> votes = result_of(Probe::vote);
+    const std::vector<float> copied = result_of(Probe::copies);
+    const std::vector<float> doubled = result_of(Probe::bulk);
     for (int i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
       const int block = i / probe_threads;
@@ -43,6 +46,8 @@ TEST(Simt, CorrectKernelsRunInEveryOrder) {
       EXPECT_EQ(reversed[at], static_cast<float>(block * 64 + 63 - i % 64 - 3));
       EXPECT_EQ(exchanged[at], static_cast<float>((i ^ 1) - 3));
       EXPECT_EQ(votes[at], i > 3 ? 1.0F : 0.0F);
+      EXPECT_EQ(copied[at], static_cast<float>(i - 3));
+      EXPECT_EQ(doubled[at], static_cast<float>(2 * (i - 3)));
     }
   }
   set_schedule(0);
@@ -71,6 +76,38 @@ TEST(Simt, BarriersAndWarpsAreHeldToTheirRules) {
   expect_caught(Probe::no_blocks, "no blocks");
 }
 
+TEST(Simt, CopiesAndMbarriersAreHeldToTheirRules) {
+  expect_caught(Probe::copy_source_changes, "a copy's source changed on its way");
+  expect_caught(Probe::copy_misaligned, "cp.async: its source a buffer of 512 bytes + ");
+  expect_caught(Probe::copy_left_behind, "a thread leaves with its cp.async on their way");
+  expect_caught(Probe::bulk_too_many_bytes, "lacks 0 of 1 arrivals and 16 bytes");
+  expect_caught(Probe::bulk_too_few_bytes, "lacks 0 of 1 arrivals and -16 bytes");
+  expect_caught(Probe::bulk_wrong_size, "cp.async.bulk: 252 bytes are no multiple of 16");
+  expect_caught(Probe::bulk_misaligned, "is no multiple of 16");
+  expect_caught(Probe::bulk_unpublished, "no fence since the mbarrier full + 0 was made");
+  expect_caught(Probe::bulk_no_barrier, "mbarrier.try_wait");
+  expect_caught(Probe::bulk_left_behind, "the block ends");
+  expect_caught(Probe::mbarrier_overwritten, "the mbarrier full + 0 was overwritten");
+  expect_caught(Probe::mbarrier_crowded, "mbarrier");
+}
+
+TEST(Simt, RingOfBulkCopiesAddsItsRows) {
+  for (const std::uint64_t schedule : {0, 1, 2, 3, 4}) {
+    set_schedule(schedule);
+    for (const auto& [rows, columns] : {std::pair{1, 4}, {2, 128}, {7, 132}, {16, 256}}) {
+      const DeviceMemory x(static_cast<std::size_t>(rows * columns) * sizeof(float));
+      const DeviceMemory y(static_cast<std::size_t>(columns) * sizeof(float));
+      auto* from = static_cast<float*>(x.data);
+      std::iota(from, from + rows * columns, 1.0F);
+      ring_sums({}, static_cast<float*>(y.data), from, rows, columns);
+      for (int c = 0; c < columns; ++c)
+        EXPECT_EQ(static_cast<float*>(y.data)[c],
+                  static_cast<float>(rows * (c + 1) + columns * rows * (rows - 1) / 2));
+    }
+  }
+  set_schedule(0);
+}
+
 TEST(Simt, RacesAndWrongAddressesAreNamed) {
   result_of(Probe::vote);
   if (!checks_races()) GTEST_SKIP() << "the address sanitizer takes the race checker's place";
@@ -85,6 +122,17 @@ TEST(Simt, RacesAndWrongAddressesAreNamed) {
   expect_caught(Probe::before_buffer, "read outside");
   expect_caught(Probe::unwritten, "which nobody wrote");
   expect_caught(Probe::misaligned, "misaligned access of 16 bytes");
+  expect_caught(Probe::copy_not_awaited, "into which a copy is on its way");
+  expect_caught(Probe::copy_awaited_too_early, "into which a copy is on its way");
+  expect_caught(Probe::copy_without_barrier, "read of ");
+  expect_caught(Probe::copy_over_readers, "second + ");
+  expect_caught(Probe::copy_past_shared, "write outside first + 256");
+  expect_caught(Probe::copy_not_committed, "into which a copy is on its way");
+  expect_caught(Probe::bulk_not_awaited, "both + ");
+  expect_caught(Probe::bulk_other_parity, "both + ");
+  expect_caught(Probe::bulk_wrong_parity, "both + ");
+  expect_caught(Probe::bulk_unfenced, "with no fence.proxy.async since");
+  expect_caught(Probe::bulk_over_readers, "both + ");
 }
 
 }  // namespace

@@ -1,14 +1,18 @@
 // Products through shared memory: c(g, i, j) = sum over k of a(g, i, k) b(g, j, k), where a, b and
 // c are functions of their indices, so that matrices and convolutions are one kernel. f32
-// throughout. A block makes 64 x 64 results, a thread 4 x 4; the tiles of the next 16 k are read
-// while those before are multiplied. Plain: for tensor cores see the vendor path.
+// throughout. A block makes 64 x 64 results, a thread 4 x 4; the tiles of the next 16 k are on
+// their way while those before are multiplied. Plain: for tensor cores see the vendor path.
 //
 // An operand names  static/bool k_fast   whether neighbours in k are neighbours in memory
+//                   static bool copied   whether its elements are f32 in global memory, which go
+//                                        straight to shared memory; others through registers
 //                   row(g, i), step(k)   what is worth keeping of an index
-//                   at(row, step)        the value; only indices in range are asked for
+//                   at(row, step)        the element's address, or null for a zero; only indices
+//                                        in range are asked for
 #pragma once
 
 #include "kernels/device/pack.cuh"
+#include "kernels/device/ptx.cuh"
 
 namespace framefold::gpu {
 
@@ -23,7 +27,10 @@ constexpr int tile_loads = tile_side * tile_depth / tile_threads;  // of a threa
 
 using TilePack = Pack<float, 4>;
 
-// One operand's tile on its way from memory: fetched into registers, then put to shared memory.
+using Tile = TilePack[tile_depth][tile_side / 4 + 1];
+using TileBuffer = Tile[2];
+
+// Brings one operand's tiles to shared memory.
 template <class Operand>
 class TileFetch {
  public:
@@ -36,21 +43,32 @@ class TileFetch {
     }
   }
 
-  __device__ __forceinline__ void fetch(Index first_k, Index end_k) {
+  // Sets the tile of the k from first_k on its way; whatever is outside is zeros.
+  __device__ __forceinline__ void begin(Index first_k, Index end_k, Tile& tile) {
 #pragma unroll
     for (int load = 0; load < tile_loads; ++load) {
       const Index k = first_k + depth(load);
-      value_[load] = inside_[load] && k < end_k ? operand_.at(row_[load], operand_.step(k)) : 0.0F;
+      const auto* from =
+          inside_[load] && k < end_k ? operand_.at(row_[load], operand_.step(k)) : nullptr;
+      if constexpr (Operand::copied)
+        copy_async<sizeof(float)>(&element(tile, load), from, from != nullptr);
+      else
+        value_[load] = from ? to_f32(*from) : 0.0F;
     }
   }
 
-  __device__ __forceinline__ void put(TilePack (&tile)[tile_depth][tile_side / 4 + 1]) const {
+  // What is still in registers.
+  __device__ __forceinline__ void put(Tile& tile) const {
+    if constexpr (!Operand::copied) {
 #pragma unroll
-    for (int load = 0; load < tile_loads; ++load)
-      tile[depth(load)][side(load) / 4].at[side(load) % 4] = value_[load];
+      for (int load = 0; load < tile_loads; ++load) element(tile, load) = value_[load];
+    }
   }
 
  private:
+  __device__ __forceinline__ float& element(Tile& tile, int load) const {
+    return tile[depth(load)][side(load) / 4].at[side(load) % 4];
+  }
   __device__ __forceinline__ int side(int load) const {
     const int thread = static_cast<int>(threadIdx.x);
     return operand_.k_fast ? thread / tile_depth + load * (tile_threads / tile_depth)
@@ -68,8 +86,6 @@ class TileFetch {
   float value_[tile_loads];
 };
 
-using TileBuffer = TilePack[2][tile_depth][tile_side / 4 + 1];
-
 __device__ __forceinline__ int tile_row() {  // the first of this thread's 4
   return static_cast<int>(threadIdx.x) / (tile_side / 4) * 4;
 }
@@ -86,18 +102,23 @@ __device__ __forceinline__ void add_products(TileFetch<A> from_a, TileFetch<B> f
                                              float (&sum)[4][4]) {
   const int ti = tile_row() / 4;
   const int tj = tile_column() / 4;
-  from_a.fetch(begin_k, end_k);
-  from_b.fetch(begin_k, end_k);
-  from_a.put(a_tile[0]);
-  from_b.put(b_tile[0]);
+  const auto begin = [&](Index k, int buffer) {
+    from_a.begin(k, end_k, a_tile[buffer]);
+    from_b.begin(k, end_k, b_tile[buffer]);
+    commit_copies();
+  };
+  const auto finish = [&](int buffer) {
+    from_a.put(a_tile[buffer]);
+    from_b.put(b_tile[buffer]);
+    wait_copies<0>();
+  };
+  begin(begin_k, 0);
+  finish(0);
   __syncthreads();
   int current = 0;
   for (Index k = begin_k; k < end_k; k += tile_depth) {
     const bool more = k + tile_depth < end_k;
-    if (more) {
-      from_a.fetch(k + tile_depth, end_k);
-      from_b.fetch(k + tile_depth, end_k);
-    }
+    if (more) begin(k + tile_depth, 1 - current);
 #pragma unroll
     for (int d = 0; d < tile_depth && useful; ++d) {
       const TilePack pa = a_tile[current][d][ti];
@@ -107,10 +128,7 @@ __device__ __forceinline__ void add_products(TileFetch<A> from_a, TileFetch<B> f
 #pragma unroll
         for (int j = 0; j < 4; ++j) sum[i][j] += pa.at[i] * pb.at[j];
     }
-    if (more) {
-      from_a.put(a_tile[1 - current]);
-      from_b.put(b_tile[1 - current]);
-    }
+    if (more) finish(1 - current);
     __syncthreads();
     current = 1 - current;
   }
@@ -120,8 +138,8 @@ __device__ __forceinline__ void add_products(TileFetch<A> from_a, TileFetch<B> f
 template <class A, class B, class Store>
 __global__ void __launch_bounds__(tile_threads)
     multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles) {
-  FRAMEFOLD_SHARED(TilePack, a_tile, [2][tile_depth][tile_side / 4 + 1]);
-  FRAMEFOLD_SHARED(TilePack, b_tile, [2][tile_depth][tile_side / 4 + 1]);
+  FRAMEFOLD_SHARED(Tile, a_tile, [2]);
+  FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   const Index g = blockIdx.x / row_tiles;
   const Index first_i = blockIdx.x % row_tiles * tile_side;
   const Index first_j = static_cast<Index>(blockIdx.y) * tile_side;

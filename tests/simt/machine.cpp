@@ -11,6 +11,7 @@
 
 #include "kernels/error.h"
 #include "tests/simt/fiber.h"
+#include "tests/simt/memory.h"
 
 uint3 threadIdx;
 uint3 blockIdx;
@@ -34,6 +35,7 @@ struct Thread {
   std::string_view operation;  // what it waits in; empty: it can run
   int line = 0;
   void* argument = nullptr;
+  const void* what = nullptr;  // the mbarrier that it waits for
   bool done = false;
 };
 
@@ -67,10 +69,17 @@ int random_below(int bound) {
   return static_cast<int>(random_bits() % static_cast<std::uint64_t>(bound));
 }
 
+}  // namespace
+
 void make_ready(int thread) {
   machine.threads[static_cast<std::size_t>(thread)].operation = {};
   machine.ready[static_cast<std::size_t>(thread / lanes_of_warp)] |= 1U << thread % lanes_of_warp;
 }
+
+bool draw(int of) { return schedule != Schedule::in_order && random_below(of) == 0; }
+int threads_of_block() { return machine.count; }
+
+namespace {
 
 int warps() { return (machine.count + lanes_of_warp - 1) / lanes_of_warp; }
 
@@ -81,6 +90,7 @@ int random_bit(std::uint32_t bits) {
 
 // The next thread to run, or -1 where none can.
 int pick() {
+  land_a_copy(false);
   const int own = std::max(current_thread, 0) / lanes_of_warp;
   int warp = own;
   if (schedule == Schedule::any || machine.ready[static_cast<std::size_t>(own)] == 0) {
@@ -145,17 +155,20 @@ void leave_block() {
 std::string where_all_wait() {
   std::map<std::string, int> waiting;
   for (const Thread& thread : machine.threads)
-    if (!thread.done) ++waiting[text(thread.operation, " at line ", thread.line)];
+    if (!thread.done)
+      ++waiting[thread.what ? text(thread.operation, " for ", name_of_address(thread.what))
+                            : text(thread.operation, " at line ", thread.line)];
   std::string line = "deadlock: ";
   for (const auto& [what, threads] : waiting)
     line += text(threads, " threads wait in ", what, ", ");
-  return text(line, machine.count - machine.alive, " have left");
+  return text(line, machine.count - machine.alive, " have left", where_mbarriers_stand());
 }
 
 void wait(std::string_view operation, int line) {
   current().operation = operation;
   current().line = line;
-  const int next = pick();
+  int next = pick();
+  while (next < 0 && land_a_copy(true)) next = pick();
   if (next < 0) violation(where_all_wait());
   run(next);
 }
@@ -172,6 +185,7 @@ void thread_main() {
   fiber_entered(*current().fiber);
   for (;;) {
     (*machine.body)();
+    leave_with_copies();
     current().done = true;
     --machine.alive;
     machine.left[static_cast<std::size_t>(position().warp)] = true;
@@ -181,7 +195,9 @@ void thread_main() {
     if (machine.in_collective[static_cast<std::size_t>(position().warp)] != 0)
       violation("a lane leaves while others of its warp wait for it");
     Fiber* own = current().fiber;
-    const int next = machine.alive == 0 ? -1 : pick();
+    int next = machine.alive == 0 ? -1 : pick();
+    while (machine.alive > 0 && next < 0 && land_a_copy(true)) next = pick();
+    if (machine.alive == 0) end_block_copies();
     if (machine.alive > 0 && next < 0) violation(where_all_wait());
     if (next < 0) leave_block();
     if (machine.threads[static_cast<std::size_t>(next)].fiber) {
@@ -202,6 +218,8 @@ void run_block() {
   machine.arrived = 0;
   machine.in_collective.fill(0);
   machine.left.fill(false);
+  begin_block_copies();
+  begin_block_order();
   machine.threads.assign(static_cast<std::size_t>(machine.count), {});
   for (unsigned i = 0; i < static_cast<unsigned>(machine.count); ++i) {
     machine.threads[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y,
@@ -259,6 +277,17 @@ const Names& executed_kernels() { return names_executed(); }
 
 int lane() { return current_thread % lanes_of_warp; }
 
+void wait_for(const void* what, std::string_view operation) {
+  current().what = what;
+  wait(operation, 0);
+  current().what = nullptr;
+}
+
+bool waits_for(int thread, const void* what) {
+  const Thread& one = machine.threads[static_cast<std::size_t>(thread)];
+  return !one.operation.empty() && one.what == what;
+}
+
 std::string thread_name(int thread) {
   const uint3 at = machine.threads[static_cast<std::size_t>(thread)].index;
   return text("thread (", at.x, ", ", at.y, ", ", at.z, ")");
@@ -311,6 +340,7 @@ void barrier(const char* file, int line) {
   if (++machine.arrived < machine.count) return wait("__syncthreads", line);
   machine.arrived = 0;
   current_clock.next_epoch();
+  join_progress(0, machine.count);
   for (int i = 0; i < machine.count; ++i)
     if (i != current_thread) make_ready(i);
   maybe_wait();
@@ -336,10 +366,12 @@ void collective(std::string_view operation, int line, unsigned mask, void* argum
   waiting = 0;
   void* arguments[lanes_of_warp];
   for (int i = 0; i < lanes_of_warp; ++i) arguments[i] = lanes[i].argument;
-  if (resolve)
+  if (resolve) {
     resolve(arguments);
-  else
+  } else {
     ++current_clock.warp[static_cast<std::size_t>(warp)];
+    join_progress(warp * lanes_of_warp, lanes_of_warp);
+  }
   for (int i = 0; i < lanes_of_warp; ++i)
     if (i != lane()) make_ready(warp * lanes_of_warp + i);
   maybe_wait();

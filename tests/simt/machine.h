@@ -49,6 +49,37 @@ struct Clock {
 };
 extern Clock current_clock;
 
+// What the scheduler offers to asynchronous copies (async.cpp).
+void wait_for(const void* what, std::string_view operation);  // until made ready
+bool waits_for(int thread, const void* what);
+void make_ready(int thread);
+bool draw(int of);  // once in so many times; never where threads run in order
+int threads_of_block();
+
+// What asynchronous copies offer to the scheduler.
+void begin_block_copies();
+void end_block_copies();      // nothing may be on its way
+void leave_with_copies();     // nor of a thread that leaves
+bool land_a_copy(bool must);  // some bulk copy, where there is one
+std::string where_mbarriers_stand();
+
+// The race checker's side of copies; nothing under the address sanitizer.
+void note_access(const void* p, std::size_t bytes, bool write);
+void set_in_flight(const void* p, std::size_t bytes, bool in_flight);
+
+// Mbarriers order single threads. From a block's first mbarrier on, shared memory is checked by
+// what every thread knows of the others' progress. An agent is a thread, or behind the threads the
+// copies of one mbarrier.
+using Progress = std::vector<std::uint32_t>;  // by agent
+void begin_block_order();
+void order_by_progress();  // from now on
+void release(Progress& to);
+void acquire(const Progress& from);
+void join_progress(int first_thread, int count);  // each has seen what all of them had done
+void join_fence();                                // copies see what this thread knows of
+void expect_fenced(const void* p, std::size_t bytes);
+void note_copied(const void* p, std::size_t bytes, int agent, std::uint32_t progress);
+
 // A kernel may touch device memory while the host keeps out.
 void let_kernel_in();
 void let_kernel_out();

@@ -19,6 +19,7 @@ struct Cell {
   std::uint8_t valid = 0;   // bytes that belong to a piece
   bool lanes_read = false;  // several lanes of the reader's warp at read_sync
   bool warps_read = false;  // several warps in the epoch of `read`
+  bool in_flight = false;   // a copy into it has begun and nobody has waited for it
 };
 
 constexpr std::size_t cell_bytes = 2;

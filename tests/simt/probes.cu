@@ -1,6 +1,7 @@
 #include "tests/simt/probes.h"
 
 #include "kernels/device/pack.cuh"
+#include "kernels/device/ptx.cuh"
 #include "kernels/device/reduce.cuh"
 
 namespace framefold::gpu {
@@ -8,6 +9,7 @@ namespace {
 
 using simt::Probe;
 using simt::probe_threads;
+using Four = Pack<float, 4>;
 
 __device__ Index global_index() {
   return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -89,12 +91,79 @@ __global__ void probe_divergent(float* y, Probe probe) {
   y[global_index()] = value;
 }
 
+// y = x, by way of copies; what `second` brings is read and then covered by zeros.
+__global__ void probe_copies(float* y, float* x, Probe probe) {
+  FRAMEFOLD_SHARED(Four, first, [probe_threads / 4]);
+  FRAMEFOLD_SHARED(float, second, [probe_threads]);
+  const unsigned i = threadIdx.x;
+  float* from = x + blockIdx.x * blockDim.x;
+  copy_async<4>(&second[i], &from[(i + 1) % probe_threads], true);
+  commit_copies();
+  const bool misaligned = probe == Probe::copy_misaligned;
+  if (i < probe_threads / 4)
+    copy_async<16>(&first[i + (probe == Probe::copy_past_shared ? 1 : 0)],
+                   from + 4 * i + (misaligned ? 1 : 0), true);
+  if (probe != Probe::copy_not_committed) commit_copies();
+  if (probe == Probe::copy_source_changes) from[(i + 1) % probe_threads] += 1;
+  if (probe == Probe::copy_left_behind) return;
+  if (probe == Probe::copy_awaited_too_early)
+    wait_copies<1>();
+  else if (probe != Probe::copy_not_awaited)
+    wait_copies<0>();
+  if (probe != Probe::copy_without_barrier) __syncthreads();
+  const float sum = first[i / 4].at[i % 4] + 0 * second[probe_threads - 1 - i];
+  if (probe != Probe::copy_over_readers) __syncthreads();
+  copy_async<4>(&second[i], nullptr, false);
+  commit_copies();
+  wait_copies<0>();
+  __syncthreads();
+  y[global_index()] = sum + second[i];
+}
+
+// y = 2 x, by way of two bulk copies of the block's part into one place.
+__global__ void probe_bulk(float* y, const float* x, Probe probe) {
+  FRAMEFOLD_SHARED(Four, both, [probe_threads / 4]);
+  FRAMEFOLD_SHARED(Mbarrier, full, [1]);
+  const unsigned i = threadIdx.x;
+  const bool first = i == 0;
+  if (first) {
+    init(full[0], 1);
+    if (probe != Probe::bulk_unpublished) publish_mbarriers();
+  }
+  if (probe != Probe::bulk_no_barrier) __syncthreads();
+  if (probe == Probe::bulk_no_barrier && i == 1) wait(full[0], 1);
+  if (probe == Probe::mbarrier_overwritten && i == 1) full[0] = 0;
+  if (probe == Probe::mbarrier_crowded && i == 1) arrive_and_expect(full[0], 16);
+  if (probe == Probe::mbarrier_crowded) __syncthreads();
+  unsigned bytes = probe_threads * sizeof(float);
+  const float* from = x + blockIdx.x * blockDim.x;
+  const auto bring = [&] {
+    unsigned expected = bytes;
+    if (probe == Probe::bulk_too_many_bytes) expected += 16;
+    if (probe == Probe::bulk_too_few_bytes) expected -= 16;
+    arrive_and_expect(full[0], expected);
+    copy_bulk(&both[0], from + (probe == Probe::bulk_misaligned ? 1 : 0),
+              bytes - (probe == Probe::bulk_wrong_size ? 4 : 0), full[0]);
+  };
+  if (first) bring();
+  if (probe == Probe::bulk_left_behind) return;
+  if (probe == Probe::bulk_wrong_parity) wait(full[0], 1);
+  if (probe != Probe::bulk_not_awaited && probe != Probe::bulk_wrong_parity) wait(full[0], 0);
+  float sum = both[i / 4].at[i % 4];
+  if (probe == Probe::bulk_unfenced) both[i / 4].at[i % 4] = 0;
+  if (probe != Probe::bulk_over_readers) __syncthreads();
+  if (first) bring();
+  wait(full[0], probe == Probe::bulk_other_parity ? 0 : 1);
+  sum += both[i / 4].at[i % 4];
+  y[global_index()] = sum;
+}
+
 }  // namespace
 }  // namespace framefold::gpu
 
 namespace simt {
 
-void run_probe(Probe probe, float* y, const float* x) {
+void run_probe(Probe probe, float* y, float* x) {
   using namespace framefold;
   using namespace framefold::gpu;
   using gpu::launch;  // not the runtime's own
@@ -126,6 +195,31 @@ void run_probe(Probe probe, float* y, const float* x) {
     case Probe::left_early:
     case Probe::missing_lane:
     case Probe::partial_mask: return launch<&probe_divergent>(stream, one_block, y, probe);
+    case Probe::copies:
+    case Probe::copy_not_awaited:
+    case Probe::copy_awaited_too_early:
+    case Probe::copy_not_committed:
+    case Probe::copy_without_barrier:
+    case Probe::copy_over_readers:
+    case Probe::copy_source_changes:
+    case Probe::copy_misaligned:
+    case Probe::copy_past_shared:
+    case Probe::copy_left_behind: return launch<&probe_copies>(stream, two_blocks, y, x, probe);
+    case Probe::bulk:
+    case Probe::bulk_not_awaited:
+    case Probe::bulk_wrong_parity:
+    case Probe::bulk_other_parity:
+    case Probe::bulk_too_many_bytes:
+    case Probe::bulk_too_few_bytes:
+    case Probe::bulk_wrong_size:
+    case Probe::bulk_misaligned:
+    case Probe::bulk_unpublished:
+    case Probe::bulk_unfenced:
+    case Probe::bulk_over_readers:
+    case Probe::bulk_no_barrier:
+    case Probe::bulk_left_behind:
+    case Probe::mbarrier_overwritten:
+    case Probe::mbarrier_crowded: return launch<&probe_bulk>(stream, two_blocks, y, x, probe);
     case Probe::no_blocks: return launch<&probe_vote>(stream, {{0}, {threads}}, y, x);
   }
 }

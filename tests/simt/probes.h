@@ -25,11 +25,36 @@ enum class Probe {
   missing_lane,    // a lane skips a shuffle
   partial_mask,
   no_blocks,
+  copies,                  // correct: cp.async of 4 and 16 bytes, zeros, two groups
+  copy_not_awaited,        // read without a wait
+  copy_awaited_too_early,  // a wait that leaves one group too many
+  copy_not_committed,
+  copy_without_barrier,  // awaited by its own thread, read by others
+  copy_over_readers,     // into what others still read
+  copy_source_changes,
+  copy_misaligned,
+  copy_past_shared,
+  copy_left_behind,     // its thread leaves without waiting
+  bulk,                 // correct: a bulk copy and a second one into its place
+  bulk_not_awaited,     // read without a wait
+  bulk_wrong_parity,    // a wait for the phase before
+  bulk_other_parity,    // a wait for the phase behind
+  bulk_too_many_bytes,  // expected
+  bulk_too_few_bytes,
+  bulk_wrong_size,
+  bulk_misaligned,
+  bulk_unpublished,      // no fence behind the mbarrier's making
+  bulk_unfenced,         // over what threads wrote, without a fence
+  bulk_over_readers,     // the second one into what threads still read
+  bulk_no_barrier,       // an mbarrier used before a barrier stands behind its making
+  bulk_left_behind,      // the block ends without waiting
+  mbarrier_overwritten,  // by a store
+  mbarrier_crowded,      // more arrivals than it counts
 };
 
 constexpr int probe_threads = 64;
 
 // y and x hold 2 * probe_threads floats.
-void run_probe(Probe probe, float* y, const float* x);
+void run_probe(Probe probe, float* y, float* x);
 
 }  // namespace simt

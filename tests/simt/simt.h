@@ -59,6 +59,17 @@ void barrier(const char* file, int line);
 void collective(std::string_view operation, int line, unsigned mask, void* argument,
                 void (*resolve)(void* const* lanes));
 
+// Asynchronous copies, as kernels/device/ptx.cuh describes them.
+void copy_async(void* to, const void* from, unsigned bytes, unsigned valid);
+void commit_copies();
+void wait_copies(int left);
+void mbarrier_init(std::uint64_t* barrier, unsigned arrivals);
+void mbarrier_init_fence();
+void proxy_fence();
+void mbarrier_arrive(std::uint64_t* barrier, unsigned expected_bytes);
+void mbarrier_wait(std::uint64_t* barrier, unsigned parity);
+void copy_bulk(void* to, const void* from, unsigned bytes, std::uint64_t* barrier);
+
 template <class T>
 struct Shuffle {
   T value, result;
