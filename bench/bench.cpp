@@ -84,6 +84,7 @@ int threads() {
 Roof measure_roof(int threads) { return {peak_flops(threads), copied_bytes(threads)}; }
 
 const Roof& roof() {
+  if (options().gpu) return options().gpu->roof();
   static const Roof measured = measure_roof(threads());
   return measured;
 }
@@ -99,7 +100,7 @@ Options& options() {
 
 Timing time(const std::function<double()>& work) {
   const auto seconds_of = [&] {
-    if (options().cold) overwrite_caches();
+    if (options().cold && !options().gpu) overwrite_caches();
     const auto begun = Clock::now();
     const double own = work();
     return own < 0 ? seconds_since(begun) : own;
@@ -139,7 +140,14 @@ void report(benchmark::State& state, const Cost& cost, const Timing& timing) {
   if (cost.flops + cost.bytes > 0) state.counters["of_roof"] = cost.floor(roof()) / timing.median;
 }
 
+void run_launches(benchmark::State& state, const Cost& cost, const std::function<void()>& work) {
+  Gpu* gpu = options().gpu;
+  if (!gpu) return run(state, cost, work);
+  report(state, cost, time([&] { return gpu->seconds_of(work, options().cold); }));
+}
+
 void run(benchmark::State& state, const Cost& cost, const std::function<void()>& work) {
+  if (options().gpu) return state.SkipWithError("this row is the processor's");
   report(state, cost, time([&] {
            work();
            benchmark::ClobberMemory();

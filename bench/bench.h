@@ -17,7 +17,7 @@ struct Roof {
   double bytes = 0;
 };
 Roof measure_roof(int threads);
-const Roof& roof();  // measured by the first call
+const Roof& roof();  // measured by the first call; the GPU's where one is chosen
 
 // What one call must do at least: it can't end before flops / roof.flops or bytes / roof.bytes.
 struct Cost {
@@ -26,7 +26,22 @@ struct Cost {
   double floor(const Roof& roof) const;  // seconds
 };
 
+// A device whose rows are timed in the processor's place.
+class Gpu {
+ public:
+  virtual ~Gpu() = default;
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* data) = 0;
+  virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  // Between events before and behind what `work` launches; cold: its second-level cache
+  // overwritten.
+  virtual double seconds_of(const std::function<void()>& work, bool cold) = 0;
+  virtual const Roof& roof() const = 0;
+};
+
 struct Options {
+  Gpu* gpu = nullptr;
   bool cold = false;      // the caches are overwritten before every call that is timed
   double seconds = 0.5;   // most for one row; it ends before where the median is certain
   double certain = 0.01;  // the median's standard error, as a share of it
@@ -41,7 +56,9 @@ struct Timing {
 // `work` returns the seconds that count, or a negative number: the whole call does.
 Timing time(const std::function<double()>& work);
 
-// Times `work` and gives the row its figures.
+// Times `work` and gives the row its figures; run_launches() by the device's events, where one is
+// chosen.
+void run_launches(benchmark::State& state, const Cost& cost, const std::function<void()>& work);
 void run(benchmark::State& state, const Cost& cost, const std::function<void()>& work);
 void report(benchmark::State& state, const Cost& cost, const Timing& timing);
 

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include "bench/instructions.h"
 #include "bench/model_rows.h"
@@ -17,14 +18,29 @@ namespace {
 constexpr Roof h200{.flops = 790e12, .bytes = 4.3e12};  // measured: products in bf16, copies
 
 struct Arguments {
-  std::string model, filter;
+  std::string model, filter, device = "cpu";
   std::vector<std::string> sets;
   Index batch = 0;
   bool json = false, floor = false, instructions = false;
 };
 
+std::unique_ptr<Gpu> the_gpu() {
+#if defined(FRAMEFOLD_CUDA)
+  return open_gpu();
+#else
+  fail(ErrorCode::unavailable,
+       "--device cuda: this build has no CUDA kernels; build the preset cuda");
+#endif
+}
+
 void add_context() {
   const auto giga = [](double value) { return text(static_cast<int>(1e-9 * value + 0.5)); };
+  if (options().gpu) {
+    benchmark::AddCustomContext("device", "cuda");
+    benchmark::AddCustomContext("copy_gb_per_s", giga(roof().bytes));
+    benchmark::AddCustomContext("f32_gflops", giga(roof().flops));
+    return;
+  }
   const Roof one = measure_roof(1);
   benchmark::AddCustomContext("tile", micro_kernel().name);
   benchmark::AddCustomContext("threads", text(threads()));
@@ -45,6 +61,7 @@ void add_context() {
 
 // The processor that ends slower than it began, by heat or by neighbours, makes rows incomparable.
 void warn_of_throttling() {
+  if (options().gpu) return;
   const double after = measure_roof(threads()).flops;
   if (after < 0.9 * roof().flops)
     std::cerr << "bench: the peak fell from " << static_cast<int>(1e-9 * roof().flops) << " to "
@@ -61,6 +78,9 @@ int run_command(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--set", arguments.sets, "A key of the configuration: section.key=value")
       ->needs("--model");
+  app.add_option("--device", arguments.device,
+                 "cuda: operations alone, on the first GPU, timed by its events")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--filter", arguments.filter, "Only rows that match this regular expression");
   app.add_option("--seconds", options().seconds, "Most for one row; less where the median is sure")
       ->check(CLI::PositiveNumber);
@@ -97,6 +117,9 @@ int run_command(int argc, char** argv) {
     benchmark::ClearRegisteredBenchmarks();
     add_model_rows(arguments.model, config, batch);
   }
+  const std::unique_ptr<Gpu> gpu = arguments.device == "cuda" ? the_gpu() : nullptr;
+  options().gpu = gpu.get();
+  if (gpu && arguments.filter.empty()) arguments.filter = "/(forward|backward|both|dgrad|wgrad)$";
   std::vector<std::string> rest = app.remaining();
   if (!arguments.filter.empty()) rest.push_back("--benchmark_filter=" + arguments.filter);
   std::vector<char*> left = {argv[0]};

@@ -18,11 +18,13 @@ namespace {
 
 constexpr double plain_loops_flops = 4e9;  // what the plain loops do in some seconds
 
-// An operation with memory of its own.
+// An operation with memory of its own: on a GPU, a copy of what is filled on the host.
 class Prepared {
  public:
-  Prepared(const OpRow& row, Pass pass, Path path, int threads)
-      : op_(row.op), stream_{.device = {}, .threads = threads, .path = path} {
+  Prepared(const OpRow& row, Pass pass, Path path, int threads, Gpu* gpu = nullptr)
+      : op_(row.op),
+        stream_{.device = gpu ? Device::cuda(0) : Device::cpu(), .threads = threads, .path = path},
+        gpu_(gpu) {
     const Types out = op_->infer(row.in);
     const Needs needs = op_->needs(stream_, row.in, out);
     workspace_ = std::max(needs.forward_workspace, needs.backward_workspace);
@@ -38,15 +40,19 @@ class Prepared {
     for (const TensorType& type : out) out_.push_back(take(type));
     for (const TensorType& type : needs.saved) saved_.push_back(take(type));
     din_.resize(in_.size());
-    if (!gradients) return;
-    for (const TensorType& type : out) dout_.push_back(filled(type, 15));
-    for (std::size_t i = 0; i < in_.size(); ++i) {
-      const auto number = static_cast<int>(i);
-      const bool parameter = needs.accumulates.has(number);
-      if (needs.differentiable.has(number) && !(pass == Pass::dgrad && parameter) &&
-          !(pass == Pass::wgrad && !parameter))
-        din_[i] = take(row.in[i]);
-    }
+    if (gradients) take_gradients(row, pass, out, needs);
+    if (!gpu_) return;
+    on_gpu_ = static_cast<std::byte*>(gpu_->allocate(arena_.bytes()));
+    gpu_->upload(on_gpu_, arena_.data(), arena_.bytes());
+    for (auto* tensors : {&in_, &out_, &saved_, &dout_, &din_})
+      for (Tensor& tensor : *tensors)
+        if (tensor) tensor.data = on_gpu_ + (static_cast<std::byte*>(tensor.data) - arena_.data());
+    next_ = on_gpu_ + (next_ - arena_.data());
+  }
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared() {
+    if (gpu_) gpu_->release(on_gpu_);
   }
 
   void run(Pass pass) {
@@ -59,8 +65,14 @@ class Prepared {
   }
 
   void clear_gradients() {
-    for (const Tensor& tensor : din_)
-      if (tensor) std::fill_n(static_cast<std::byte*>(tensor.data), tensor.bytes(), std::byte{0});
+    const std::vector<std::byte> zeros(gpu_ ? arena_.bytes() : 0);
+    for (const Tensor& tensor : din_) {
+      if (!tensor) continue;
+      if (gpu_)
+        gpu_->upload(tensor.data, zeros.data(), tensor.bytes());
+      else
+        std::fill_n(static_cast<std::byte*>(tensor.data), tensor.bytes(), std::byte{0});
+    }
   }
 
   std::vector<Tensor> results(Pass pass) const {
@@ -68,6 +80,11 @@ class Prepared {
     if (pass == Pass::forward || pass == Pass::both) all = out_;
     for (const Tensor& tensor : din_)
       if (tensor) all.push_back(tensor);
+    if (gpu_) {  // where the host can read them
+      gpu_->download(arena_.data(), on_gpu_, arena_.bytes());
+      for (Tensor& tensor : all)
+        tensor.data = arena_.data() + (static_cast<std::byte*>(tensor.data) - on_gpu_);
+    }
     return all;
   }
 
@@ -90,8 +107,21 @@ class Prepared {
     return tensor;
   }
 
+  void take_gradients(const OpRow& row, Pass pass, const Types& out, const Needs& needs) {
+    for (const TensorType& type : out) dout_.push_back(filled(type, 15));
+    for (std::size_t i = 0; i < in_.size(); ++i) {
+      const auto number = static_cast<int>(i);
+      const bool parameter = needs.accumulates.has(number);
+      if (needs.differentiable.has(number) && !(pass == Pass::dgrad && parameter) &&
+          !(pass == Pass::wgrad && !parameter))
+        din_[i] = take(row.in[i]);
+    }
+  }
+
   OpPtr op_;
   Stream stream_;
+  Gpu* gpu_;
+  std::byte* on_gpu_ = nullptr;
   Bytes workspace_ = 0;
   Buffer arena_;
   std::byte* next_ = nullptr;
@@ -116,7 +146,8 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
   OpRow row = given;
   if (row.op->forward_flops(row.in, row.op->infer(row.in)) > plain_loops_flops)
     row = batch_of_one(row);
-  Prepared own(row, pass, path, threads()), plain(row, pass, Path::reference, threads());
+  Prepared own(row, pass, path, threads(), options().gpu),
+      plain(row, pass, Path::reference, threads());
   for (Prepared* one : {&own, &plain}) {
     if (pass != Pass::forward && pass != Pass::both) one->run(Pass::forward);
     one->run(pass);
@@ -140,14 +171,14 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
 void measure(benchmark::State& state, const OpRow& row, Pass pass, Path path) {
   if (const std::string fault = fault_of(row, pass, path); !fault.empty())
     return state.SkipWithError(fault.c_str());
-  Prepared own(row, pass, path, threads());
+  Prepared own(row, pass, path, threads(), options().gpu);
   own.run(Pass::forward);  // backward reads what forward saved
   own.clear_gradients();
   own.run(pass);
   Checksum checksum;
   for (const Tensor& tensor : own.results(pass))
     if (tensor.dtype == DType::f32) checksum.add(tensor);
-  run(state, cost_of(row, pass, threads()), [&] { own.run(pass); });
+  run_launches(state, cost_of(row, pass, threads()), [&] { own.run(pass); });
   state.counters["checksum"] = checksum.sum;
   state.counters["checksum_scale"] = checksum.scale;
 }

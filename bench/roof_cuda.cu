@@ -77,7 +77,65 @@ DeviceRoof roof_of(int device) {
   return roof;
 }
 
+// Launches enter the default stream, as the rows' streams have no queue.
+class FirstGpu : public Gpu {
+ public:
+  FirstGpu() {
+    const DeviceRoof measured = roof_of(0);
+    roof_ = {measured.fma_flops_per_second, measured.copy_bytes_per_second};
+    int l2 = 0;
+    check(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, 0), "cudaDeviceGetAttribute");
+    flushed_ = 2 * static_cast<std::size_t>(l2);
+    flush_ = allocate(flushed_);
+    check(cudaEventCreate(&begin_), "cudaEventCreate");
+    check(cudaEventCreate(&end_), "cudaEventCreate");
+  }
+  ~FirstGpu() override {
+    release(flush_);
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+
+  void* allocate(std::size_t bytes) override {
+    void* data = nullptr;
+    check(cudaMalloc(&data, std::max<std::size_t>(bytes, 1)), "cudaMalloc");
+    return data;
+  }
+  void release(void* data) override { cudaFree(data); }
+  void upload(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice), "cudaMemcpy");
+  }
+  void download(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
+  }
+  double seconds_of(const std::function<void()>& work, bool cold) override {
+    if (cold) check(cudaMemset(flush_, ++value_, flushed_), "cudaMemset");
+    check(cudaEventRecord(begin_), "cudaEventRecord");
+    work();
+    check(cudaEventRecord(end_), "cudaEventRecord");
+    check(cudaEventSynchronize(end_), "cudaEventSynchronize");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, begin_, end_), "cudaEventElapsedTime");
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
+  const Roof& roof() const override { return roof_; }
+
+ private:
+  Roof roof_;
+  cudaEvent_t begin_, end_;
+  void* flush_ = nullptr;
+  std::size_t flushed_ = 0;
+  int value_ = 0;
+};
+
 }  // namespace
+
+std::unique_ptr<Gpu> open_gpu() {
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "no GPU");
+  if (count == 0) fail(ErrorCode::unavailable, "no GPU");
+  return std::make_unique<FirstGpu>();
+}
 
 std::vector<DeviceRoof> device_roofs(std::string& why_none) {
   int count = 0;

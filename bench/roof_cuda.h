@@ -1,8 +1,12 @@
-// The roof of a GPU, measured: what a kernel's figure is held against.
+// A GPU as the benchmarks use it: its roof, its memory, its clock.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "bench/bench.h"
 
 namespace framefold::bench {
 
@@ -15,5 +19,8 @@ struct DeviceRoof {
 // One for each device; empty where there is none or the driver is missing, with the reason in
 // `why_none`.
 std::vector<DeviceRoof> device_roofs(std::string& why_none);
+
+// The first device. An Error where there is none.
+std::unique_ptr<Gpu> open_gpu();
 
 }  // namespace framefold::bench

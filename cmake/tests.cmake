@@ -44,3 +44,27 @@ if(FRAMEFOLD_SANITIZE)  # GCC 12 warns of its own <regex> when it is instrumente
       COMPILE_OPTIONS -Wno-maybe-uninitialized)
   endforeach()
 endif()
+
+# The same cases with nvcc's kernels, on a device where there is one; skipped by name elsewhere.
+if(FRAMEFOLD_CUDA)
+  set(device_sources ${PROJECT_SOURCE_DIR}/tests/data.cpp ${PROJECT_SOURCE_DIR}/tests/op_cases.cpp)
+  foreach(source IN LISTS test_sources)
+    file(STRINGS ${source} cases REGEX "^OP_CASES|TEST\\(.*OnDevice")
+    if(cases)
+      list(APPEND device_sources ${source})
+    endif()
+  endforeach()
+  file(GLOB gpu_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/gpu/*.cpp)
+  add_library(framefold_gpu_test_kernels OBJECT ${PROJECT_SOURCE_DIR}/tests/simt/ring.cu)
+  set_target_properties(framefold_gpu_test_kernels PROPERTIES CUDA_STANDARD 20)
+  target_compile_options(framefold_gpu_test_kernels PRIVATE --expt-relaxed-constexpr)
+  target_link_libraries(framefold_gpu_test_kernels PRIVATE framefold_options CUDA::cudart_static)
+  add_executable(framefold-gpu-tests ${device_sources} ${gpu_sources}
+    ${PROJECT_SOURCE_DIR}/tests/simt/ring.cpp
+    $<TARGET_OBJECTS:framefold_cuda> $<TARGET_OBJECTS:framefold_gpu_test_kernels>)
+  target_link_libraries(framefold-gpu-tests PRIVATE
+    framefold_models framefold_engine framefold_kernels GTest::gtest CUDA::cudart_static)
+  target_compile_options(framefold-gpu-tests PRIVATE
+    $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
+  gtest_discover_tests(framefold-gpu-tests DISCOVERY_TIMEOUT 60 PROPERTIES LABELS gpu)
+endif()

@@ -505,9 +505,9 @@ void check_reduced(const OpCase& value) {
   check_reduced(value, {.type = DType::bf16, .path = Path::automatic, .threads = 2});
 }
 
-// The CUDA kernels, executed on the host, against the double reference: in several orders of their
-// threads, which must not matter, on aligned and on skewed memory. Cases of much arithmetic run in
-// one random order only.
+// The CUDA kernels, executed on the host or on a device, against the double reference: in several
+// orders of their threads, which must not matter, on aligned and on skewed memory. Cases of much
+// arithmetic run in one random order only.
 void check_device(const OpCase& value) {
   Subject subject(value);
   subject.round_to(DType::f32);
@@ -584,6 +584,8 @@ class ModeTest : public testing::Test {
  public:
   ModeTest(OpCases& table, void (*mode)(const OpCase&)) : table_(table), mode_(mode) {}
   void TestBody() override {
+    if (const std::string why = simt::why_no_device(); mode_ == check_device && !why.empty())
+      GTEST_SKIP() << why;
     ASSERT_FALSE(table_.list().empty()) << table_.op() << " has an empty table";
     for (const OpCase& value : table_.list()) {
       SCOPED_TRACE(table_.op() + ": " + describe(value));

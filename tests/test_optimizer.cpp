@@ -208,7 +208,10 @@ void update_on_device() {
 
 const bool runs_kernels = (device_programs().push_back(update_on_device), true);
 
-TEST(Optimizer, UpdatesOnADevice) { update_on_device(); }
+TEST(OptimizerOnDevice, UpdatesAsOnTheProcessor) {
+  if (const std::string why = simt::why_no_device(); !why.empty()) GTEST_SKIP() << why;
+  update_on_device();
+}
 
 // Three updates of many weights in f32 against the textbook's formulas in double.
 template <class T>

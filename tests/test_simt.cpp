@@ -9,7 +9,6 @@
 
 #include "tests/data.h"
 #include "tests/simt/probes.h"
-#include "tests/simt/ring.h"
 #include "tests/simt/runtime.h"
 
 namespace simt {
@@ -89,23 +88,6 @@ TEST(Simt, CopiesAndMbarriersAreHeldToTheirRules) {
   expect_caught(Probe::bulk_left_behind, "the block ends");
   expect_caught(Probe::mbarrier_overwritten, "the mbarrier full + 0 was overwritten");
   expect_caught(Probe::mbarrier_crowded, "mbarrier");
-}
-
-TEST(Simt, RingOfBulkCopiesAddsItsRows) {
-  for (const std::uint64_t schedule : {0, 1, 2, 3, 4}) {
-    set_schedule(schedule);
-    for (const auto& [rows, columns] : {std::pair{1, 4}, {2, 128}, {7, 132}, {16, 256}}) {
-      const DeviceMemory x(static_cast<std::size_t>(rows * columns) * sizeof(float));
-      const DeviceMemory y(static_cast<std::size_t>(columns) * sizeof(float));
-      auto* from = static_cast<float*>(x.data);
-      std::iota(from, from + rows * columns, 1.0F);
-      ring_sums({}, static_cast<float*>(y.data), from, rows, columns);
-      for (int c = 0; c < columns; ++c)
-        EXPECT_EQ(static_cast<float*>(y.data)[c],
-                  static_cast<float>(rows * (c + 1) + columns * rows * (rows - 1) / 2));
-    }
-  }
-  set_schedule(0);
 }
 
 TEST(Simt, RacesAndWrongAddressesAreNamed) {

@@ -111,8 +111,7 @@ void expect_shared(std::string_view operation, const void* p, std::size_t bytes)
 }
 
 void expect_global(std::string_view operation, const void* p, std::size_t bytes) {
-  if (shared_memory.has(p))
-    violation(text(operation, ": its source ", name_of_address(p), " is in shared memory"));
+  if (!device_memory.has(p)) violation(text(operation, ": its source is not in global memory"));
   if (reinterpret_cast<std::uintptr_t>(p) % bytes != 0)
     violation(text(operation, ": its source ", name_of_address(p), " is no multiple of ", bytes));
 }

@@ -264,6 +264,9 @@ Names& names_executed() {
 
 }  // namespace
 
+std::string why_no_device() { return {}; }
+bool has_bulk_copies() { return true; }
+
 void set_schedule(std::uint64_t wanted) {
   seed = wanted;
   schedule = wanted == 0       ? Schedule::in_order

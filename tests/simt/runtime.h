@@ -19,6 +19,11 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Why nothing can run here; empty on the host. tests/gpu/ implements this header on a device, for
+// framefold-gpu-tests.
+std::string why_no_device();
+bool has_bulk_copies();  // sm_90 has
+
 // 0: threads run in order. Odd: a random warp runs until it blocks. Even: any thread at any time.
 void set_schedule(std::uint64_t seed);
 
