@@ -248,8 +248,10 @@ constexpr std::array table = {
     Key{"train.device", FIELD(train.device), "what computes: cpu, cuda or cuda:N, the GPU's number",
         "", -any, any, true},
     Key{"train.threads", FIELD(train.threads), "of arithmetic; 0: one a core", "", 0, 4096, true},
-    Key{"train.path", FIELD(train.path), "which implementation of the operations is wanted",
-        "automatic|reference|native|vendor"},
+    Key{"train.path", FIELD(train.path),
+        "which implementation of the operations is wanted; measured: ours or the vendor's, "
+        "whichever is faster here, kept with the run",
+        "automatic|reference|native|vendor|measured"},
     Key{"train.log_every", FIELD(train.log_every), "steps between two rows of metrics", "", 1, any,
         true},
     Key{"train.evaluate_every", FIELD(train.evaluate_every),

@@ -266,11 +266,13 @@ Compiled build(Graph& graph, const Config& config, Index batch) {
 }  // namespace
 
 Compiled compile_training(const Config& config, Index batch) {
+  const bool measured = config.train.path == "measured";
   Graph graph(Mode::train);
   Compiled compiled = build(graph, config, batch);
   compiled.plan = std::make_shared<Plan>(compile(graph, {.loss = compiled.model.loss,
                                                          .stream = stream_of(config.train),
-                                                         .recompute = config.train.recompute}));
+                                                         .recompute = config.train.recompute,
+                                                         .both_paths = measured}));
   return compiled;
 }
 

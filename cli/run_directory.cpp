@@ -12,12 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#ifdef FRAMEFOLD_ONEDNN
-#include <dnnl.h>
-#endif
-
 #include "cli/version.h"
 #include "kernels/error.h"
+#include "kernels/vendor.h"
 
 namespace framefold {
 namespace {
@@ -125,10 +122,7 @@ std::string environment_json(int threads, double first_step_ms) {
   json["threads"] = threads;
   json["first_step_ms"] = first_step_ms;
   auto& libraries = json["libraries"] = nlohmann::ordered_json::object();
-#ifdef FRAMEFOLD_ONEDNN
-  const dnnl_version_t* dnnl = dnnl_version();
-  libraries["oneDNN"] = text(dnnl->major, '.', dnnl->minor, '.', dnnl->patch);
-#endif
+  for (const auto& [name, version] : vendor_libraries({})) libraries[name] = version;
   libraries["libpng"] = ::png_get_libpng_ver(nullptr);
   libraries["zlib"] = ::zlibVersion();
   const int webp = ::WebPGetEncoderVersion();

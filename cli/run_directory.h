@@ -6,6 +6,7 @@
 //   checkpoints/       safetensors: the last ones and the best
 //   samples/           pictures of held-out clips at evaluations
 //   mean_clip.safetensors   the training data's mean clip, a baseline
+//   paths.safetensors  which path each operation takes, where that was measured
 //   classes.txt        a classifier's classes, one a line
 //   results.json       the last evaluation beside its baselines
 //   report.html        everything to look at, in one file
@@ -37,6 +38,7 @@ class RunDirectory {
   std::filesystem::path samples() const { return path_ / "samples"; }
   std::filesystem::path results() const { return path_ / "results.json"; }
   std::filesystem::path report() const { return path_ / "report.html"; }
+  std::filesystem::path paths() const { return path_ / "paths.safetensors"; }
   std::filesystem::path classes() const { return path_ / "classes.txt"; }
   std::filesystem::path mean_clip() const { return path_ / "mean_clip.safetensors"; }
 

@@ -23,8 +23,10 @@ void check_memory(const Config& config, const Device& device) {
 
 }  // namespace
 
-TrainingParts::TrainingParts(const Config& given)
-    : config(given), device(open_device(config.train)), data(open_data(config, !config.task.classifies())) {
+TrainingParts::TrainingParts(const Config& given, const std::filesystem::path& kept)
+    : config(given),
+      device(open_device(config.train)),
+      data(open_data(config, !config.task.classifies())) {
   if (!data.train)
     fail(ErrorCode::config, "data.held_out is ", config.data.held_out,
          ", which leaves no clip to train on; make it smaller");
@@ -38,9 +40,11 @@ TrainingParts::TrainingParts(const Config& given)
   compiled = compile_training(config, train.batch);
   const bool remote = on_device(stream);
   if (remote) check_memory(config, stream.device);
+  if (train.path == "measured") paths = measure_paths(compiled.plan, kept);
   parameters = std::make_unique<Parameters>(compiled.plan->graph(), true, stream.device);
   parameters->initialize(static_cast<std::uint64_t>(train.seed));
   executor = std::make_unique<Executor>(compiled.plan, *parameters);
+  if (paths) executor->take(paths_of(*compiled.plan, paths->choices));
   executor->profile(!remote);  // on a device times cost the replay of whole steps
   optimizer = std::make_unique<Optimizer>(*parameters, optimizer_options(train), stream);
   source =

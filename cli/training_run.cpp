@@ -26,6 +26,16 @@ Index steps_of(const Config& config, Index clips) {
   return train.epochs * (clips * config.data.repeats / train.batch) / train.accumulate;
 }
 
+// Where measured paths are kept. Without them a run could not go on to the same bits.
+fs::path kept_paths(const RunDirectory& directory, const Config& config, bool resumed) {
+  if (resumed && config.train.path == "measured" && !fs::exists(directory.paths()) &&
+      !fs::is_empty(directory.checkpoints()))
+    fail(ErrorCode::file, directory.paths().string(),
+         " is missing, which says the paths that this run has measured; restore it, or begin a new "
+         "run with task.from");
+  return directory.paths();
+}
+
 }  // namespace
 
 double process_age_ms() {
@@ -44,7 +54,10 @@ double process_age_ms() {
 }
 
 TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resumed)
-    : directory_(std::move(directory)), parts_(config), config_(parts_.config) {
+    : directory_(std::move(directory)),
+      parts_(config, kept_paths(directory_, config, resumed)),
+      config_(parts_.config) {
+  if (parts_.paths && !parts_.paths->report.empty()) progress_.note(parts_.paths->report);
   for (const std::string& message : parts_.data.skipped) progress_.note("left out: " + message);
   TrainConfig& train = config_.train;
   train.steps = steps_of(config_, parts_.data.train->size());
@@ -74,6 +87,8 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
   if (resumed) resume(*checkpoints_);
   if (!parts_.classes.empty()) write_classes(directory_, parts_.classes);
   write_file(directory_.config(), summary_.config_toml);
+  if (parts_.paths)
+    write_choices(directory_.paths(), machine_of(stream_of(train)), parts_.paths->choices);
   metrics_ = std::make_unique<Metrics>(directory_.path(),
                                        resumed ? std::optional<Index>(step()) : std::nullopt);
   for (const MetricRow& row : metrics_->rows()) {

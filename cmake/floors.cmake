@@ -1,5 +1,5 @@
 # kernels: the arithmetic.
-set(exclude "_cuda\\.cpp$")
+set(exclude "_(cublaslt|cudnn|cuda)\\.cpp$")
 if(FRAMEFOLD_ONEDNN)
   find_package(dnnl CONFIG REQUIRED)
   find_package(OpenMP REQUIRED COMPONENTS CXX)  # its threads
@@ -10,7 +10,7 @@ framefold_floor(kernels EXCLUDE ${exclude} LINK Threads::Threads)
 if(FRAMEFOLD_ONEDNN)
   target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl PRIVATE OpenMP::OpenMP_CXX)
   # For these files only: with all else compiled alike, builds with and without share a cache.
-  set_source_files_properties(kernels/matmul_cpu.cpp cli/run_directory.cpp PROPERTIES
+  set_source_files_properties(kernels/matmul_cpu.cpp kernels/vendor_cpu.cpp PROPERTIES
     COMPILE_DEFINITIONS FRAMEFOLD_ONEDNN)
 endif()
 
@@ -18,12 +18,25 @@ endif()
 # starts.
 if(FRAMEFOLD_CUDA)
   file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu
-    ${PROJECT_SOURCE_DIR}/kernels/*_cuda.cpp)
+    ${PROJECT_SOURCE_DIR}/kernels/*_cublaslt.cpp ${PROJECT_SOURCE_DIR}/kernels/*_cuda.cpp)
+  # Only the vendors' headers are needed here: their libraries are opened when a run wants them.
+  find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
+    file(GLOB cudnn_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*_cudnn.cpp)
+    list(APPEND cuda_sources ${cudnn_sources})
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/vendor_cuda.cpp PROPERTIES
+      COMPILE_DEFINITIONS FRAMEFOLD_CUDNN)
+  else()
+    message(STATUS "no cuDNN: its convolutions are left out")
+  endif()
   add_library(framefold_cuda OBJECT ${cuda_sources})
   set_target_properties(framefold_cuda PROPERTIES CUDA_STANDARD 20)
   target_compile_options(framefold_cuda PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
   target_link_libraries(framefold_cuda PRIVATE framefold_options CUDA::cudart_static)
+  if(FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
+    target_include_directories(framefold_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
+  endif()
 endif()
 
 # io: files, pictures, datasets.

@@ -37,6 +37,15 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/data.cpp PROPERTIES
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERTIES
   COMPILE_DEFINITIONS FRAMEFOLD_COMMAND="$<TARGET_FILE:framefold>")
 add_dependencies(framefold-tests framefold)
+
+# Vendors' libraries check descriptors, and cuDNN makes plans for a described GPU, without one.
+if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
+  add_executable(framefold-vendor-tests tests/vendor/cublaslt.cpp tests/vendor/cudnn.cpp)
+  target_link_libraries(framefold-vendor-tests PRIVATE
+    framefold_kernels CUDA::cudart_static GTest::gtest_main)
+  target_include_directories(framefold-vendor-tests SYSTEM PRIVATE ${CUDNN_INCLUDE})
+  gtest_discover_tests(framefold-vendor-tests DISCOVERY_TIMEOUT 60)
+endif()
 gtest_discover_tests(framefold-tests DISCOVERY_TIMEOUT 60)
 if(FRAMEFOLD_SANITIZE)  # GCC 12 warns of its own <regex> when it is instrumented
   foreach(user op_cases test_command test_simt)

@@ -53,7 +53,8 @@ Executor::Executor(std::shared_ptr<const Plan> plan, Parameters& parameters)
     : plan_(std::move(plan)),
       parameters_(parameters),
       stream_(on_main_queue(plan_->options().stream)),
-      arena_(plan_->arena_bytes(), stream_.device) {
+      arena_(plan_->arena_bytes(), stream_.device),
+      paths_(plan_->steps().size(), stream_.path) {
   if (!(parameters.device() == stream_.device))
     fail(ErrorCode::argument, "executor: plan and parameters are for two devices");
   const auto bind_all = [this](const std::vector<Slot>& slots) {
@@ -147,8 +148,9 @@ void Executor::execute(std::size_t index, Counter counter, float scale) {
   const auto node = static_cast<std::uint64_t>(step.node);
   Random random{counter.seed, stream_of(counter.step, node)};
   if (remote_) random.now = remote_->feed.drawn() + node;
-  Run run{stream_,    bound.in,  bound.out,       bound.saved,
-          bound.dout, bound.din, bound.workspace, random};
+  Stream stream = stream_;
+  stream.path = paths_[index];
+  Run run{stream, bound.in, bound.out, bound.saved, bound.dout, bound.din, bound.workspace, random};
   const Op& op = *plan_->graph().nodes()[node].op;
   step.kind == Step::Kind::forward ? op.forward(run) : op.backward(run);
 }
@@ -271,6 +273,15 @@ std::optional<Fault> Executor::find_fault(Counter counter, bool backward) {
                      inputs};
   }
   return std::nullopt;
+}
+
+void Executor::take(std::vector<Path> paths) {
+  if (paths.size() != paths_.size())
+    fail(ErrorCode::argument, "executor: ", paths.size(), " paths for ", paths_.size(), " steps");
+  paths_ = std::move(paths);
+  if (!remote_) return;
+  remote_->forward.forget();
+  remote_->whole.forget();
 }
 
 void Executor::profile(bool on) {

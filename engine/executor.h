@@ -54,6 +54,10 @@ class Executor {
   // Runs again with a look at every output; the first that is not finite, if any.
   std::optional<Fault> find_fault(Counter counter, bool backward = true);
 
+  // The path of each step from now on, in place of the stream's; others than the stream's need a
+  // plan with both_paths.
+  void take(std::vector<Path> paths);
+
   // Times by step; on a device taken by events, and nothing is recorded for replays.
   void profile(bool on);
   bool profiles() const { return profiling_; }
@@ -94,6 +98,7 @@ class Executor {
   Buffer arena_;
   std::unique_ptr<Remote> remote_;
   std::vector<Bound> bound_;
+  std::vector<Path> paths_;  // by step
   std::size_t forward_steps_ = 0;
   std::vector<StepTime> times_;
   bool profiling_ = false;

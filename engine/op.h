@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -83,6 +85,12 @@ class Op {
   virtual double forward_flops(const Types& in, const Types& out) const = 0;
   virtual double backward_flops(const Types& in, const Types& out) const {
     return 2 * forward_flops(in, out);
+  }
+
+  // Where a vendor's path stands beside ours: what tells the operation from others of its name and
+  // operands, as text. None where there is nothing to choose.
+  virtual std::optional<std::string> vendor_attributes(const Stream&, const Types&) const {
+    return std::nullopt;
   }
 };
 

@@ -15,6 +15,7 @@ struct Kernels {
   static constexpr auto forward_workspace = conv_transpose3d_forward_workspace;
   static constexpr auto dgrad_workspace = conv_transpose3d_dgrad_workspace;
   static constexpr auto wgrad_workspace = conv_transpose3d_wgrad_workspace;
+  static constexpr auto has_vendor = conv_transpose3d_has_vendor;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "engine/graph.h"
 #include "kernels/check.h"
+#include "kernels/convolution.h"
 #include "kernels/epilogue.h"
 
 namespace framefold {
@@ -60,6 +61,14 @@ class ConvolutionOp final : public Op {
     const Shape& coarse = (Kernels::coarse_is_input ? in[0] : out[0]).shape;
     const Index positions = coarse.size() / coarse[-1];
     return 2.0 * static_cast<double>(weight.size()) * static_cast<double>(positions);
+  }
+
+  std::optional<std::string> vendor_attributes(const Stream& stream,
+                                               const Types& in) const override {
+    if (!Kernels::has_vendor(stream, conv_, in[0], in[1])) return std::nullopt;
+    return text("stride ", shape_of(conv_.stride), ", padding ", shape_of(conv_.padding),
+                ", dilation ", shape_of(conv_.dilation), ", groups ", conv_.groups, ", activation ",
+                static_cast<int>(conv_.activation.kind), ' ', conv_.activation.slope);
   }
 
  private:

@@ -77,6 +77,15 @@ class MatMulOp final : public Op {
     return 2.0 * static_cast<double>(out[0].shape.size()) * static_cast<double>(k);
   }
 
+  std::optional<std::string> vendor_attributes(const Stream& stream,
+                                               const Types& in) const override {
+    if (!matmul_has_vendor(stream, matmul_, rows(in[0]), in[1], biased_)) return std::nullopt;
+    return text(matmul_.transpose_a ? "transposed " : "", "by ",
+                matmul_.transpose_b ? "transposed " : "", weight_ ? "weight" : "activation",
+                ", activation ", static_cast<int>(matmul_.activation.kind), ' ',
+                matmul_.activation.slope);
+  }
+
  private:
   // A linear's x with all leading axes as rows, whatever their number.
   TensorType rows(const TensorType& x) const {

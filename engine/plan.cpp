@@ -101,7 +101,17 @@ class Planner {
     Types out;
     for (const Value value : node(n).in) in.push_back(type(value));
     for (const Value value : node(n).out) out.push_back(type(value));
-    return node(n).op->needs(options().stream, in, out);
+    Needs need = node(n).op->needs(options().stream, in, out);
+    if (options().both_paths) {
+      Stream stream = options().stream;
+      for (const Path path : {Path::native, Path::vendor}) {
+        stream.path = path;
+        const Needs other = node(n).op->needs(stream, in, out);
+        need.forward_workspace = std::max(need.forward_workspace, other.forward_workspace);
+        need.backward_workspace = std::max(need.backward_workspace, other.backward_workspace);
+      }
+    }
+    return need;
   }
 
   // Nodes that the loss or a fetched value depends on, and each one's needs.

@@ -16,6 +16,7 @@ struct PlanOptions {
   Stream stream;              // device, threads, path
   bool in_place = true;       // let operations overwrite what dies
   bool recompute = false;     // keep of a graph's blocks the inputs alone, compute them twice
+  bool both_paths = false;    // workspaces fit our path and the vendor's, whichever a step takes
   bool debug_memory = false;  // guard bytes behind every region, dead regions poisoned
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -106,6 +107,19 @@ void AtomicFile::commit() {
   partial_.clear();
   file_ = Descriptor();
   sync_directory(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+}
+
+fs::path cache_directory() {
+  const auto value = [](const char* name) {
+    const char* found = std::getenv(name);
+    return std::string_view(found != nullptr ? found : "");
+  };
+  if (const auto named = value("FRAMEFOLD_CACHE_DIR"); !named.empty()) return named;
+  if (const auto cache = value("XDG_CACHE_HOME"); cache.starts_with('/'))
+    return fs::path(cache) / "framefold";
+  if (const auto home = value("HOME"); home.starts_with('/'))
+    return fs::path(home) / ".cache/framefold";
+  return {};
 }
 
 void write_file(const fs::path& path, std::string_view content) {

@@ -51,6 +51,10 @@ class AtomicFile {
   Descriptor file_;
 };
 
+// Where this user's caches stand: FRAMEFOLD_CACHE_DIR, or framefold/ below XDG_CACHE_HOME or
+// ~/.cache; empty where the environment names none.
+std::filesystem::path cache_directory();
+
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // A regular file's size and bytes for reading at any offset, several gigabytes or one.

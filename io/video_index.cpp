@@ -181,18 +181,12 @@ std::vector<fs::path> index_places(const std::string& path) {
   std::error_code error;
   const fs::path video = fs::absolute(path, error);
   const std::string name = text(std::hex, hash_of(video.string()), ".index");
-  if (const char* named = std::getenv("FRAMEFOLD_CACHE_DIR"); named != nullptr && *named != 0)
-    return {fs::path(named) / name};
+  const fs::path cache = cache_directory();
+  const char* named = std::getenv("FRAMEFOLD_CACHE_DIR");
+  if (named != nullptr && *named != 0) return {cache / name};
   std::vector<fs::path> places = {video.parent_path() / ".framefold-index" /
                                   (video.filename().string() + ".index")};
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  fs::path user;
-  if (cache != nullptr && *cache == '/')
-    user = cache;
-  else if (home != nullptr && *home == '/')
-    user = fs::path(home) / ".cache";
-  if (!user.empty()) places.push_back(user / "framefold" / name);
+  if (!cache.empty()) places.push_back(cache / name);
   return places;
 }
 

@@ -59,6 +59,11 @@ void conv3d_wgrad(const Stream& stream, const Conv3d& conv, Tensor dweight, Work
   weight_from_both(stream, geometry(conv, x.shape, dweight.shape), dweight, workspace, x, dz);
 }
 
+bool conv3d_has_vendor(const Stream& stream, const Conv3d& conv, const TensorType& x,
+                       const TensorType& weight) {
+  return convolution_has_vendor(stream, geometry(conv, x.shape, weight.shape), x.dtype);
+}
+
 Bytes conv3d_forward_workspace(const Stream& stream, const Conv3d& conv, const TensorType& x,
                                const TensorType& weight) {
   return coarse_from_fine_workspace(stream, geometry(conv, x.shape, weight.shape), x.dtype);

@@ -67,6 +67,11 @@ void conv_transpose3d_wgrad(const Stream& stream, const ConvTranspose3d& conv, T
   weight_from_both(stream, geometry(conv, x.shape, dweight.shape), dweight, workspace, dz, x);
 }
 
+bool conv_transpose3d_has_vendor(const Stream& stream, const ConvTranspose3d& conv,
+                                 const TensorType& x, const TensorType& weight) {
+  return convolution_has_vendor(stream, geometry(conv, x.shape, weight.shape), x.dtype);
+}
+
 Bytes conv_transpose3d_forward_workspace(const Stream& stream, const ConvTranspose3d& conv,
                                          const TensorType& x, const TensorType& weight) {
   return fine_from_coarse_workspace(stream, geometry(conv, x.shape, weight.shape), x.dtype);

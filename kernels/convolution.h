@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "kernels/conv3d.h"
+#include "kernels/conv_transpose3d.h"
 
 namespace framefold {
 
@@ -45,6 +46,13 @@ void weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
 Bytes coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type);
 Bytes fine_from_coarse_workspace(const Stream& stream, const Convolution& c, DType type);
 Bytes weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type);
+
+// Whether the device's vendor has a path for it.
+bool convolution_has_vendor(const Stream& stream, const Convolution& c, DType type);
+bool conv3d_has_vendor(const Stream& stream, const Conv3d& conv, const TensorType& x,
+                       const TensorType& weight);
+bool conv_transpose3d_has_vendor(const Stream& stream, const ConvTranspose3d& conv,
+                                 const TensorType& x, const TensorType& weight);
 
 // What both operations ask of their operands; the rest depends on the direction.
 void expect_convolution(std::string_view op, const TensorType& x, const TensorType& weight,

@@ -141,6 +141,10 @@ void weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
   });
 }
 
+bool convolution_has_vendor(const Stream& stream, const Convolution& c, DType type) {
+  return on_device(stream) && vendor_has<&convolution_has_vendor>(stream, c, type);
+}
+
 Bytes coarse_from_fine_workspace(const Stream& stream, const Convolution& c, DType type) {
   if (on_device(stream)) return device<&coarse_from_fine_workspace>(stream, c, type);
   return fast::coarse_from_fine_workspace(stream, c, type);

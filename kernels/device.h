@@ -7,8 +7,9 @@
 // knows which of them exist, and tests can put kernels that run on the host in their place.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
-#include <utility>
+#include <type_traits>
 
 #include "kernels/error.h"
 #include "kernels/stream.h"
@@ -29,13 +30,42 @@ struct OnDevice {
   [[gnu::visibility("default")]] static inline decltype(function) launcher = nullptr;
 };
 
+// A vendor's path beside ours, where Path::vendor is wanted. It takes the same arguments: what
+// computes returns whether it did (false: it does not support these operands), what counts a
+// workspace returns bytes, and what asks whether there is such a path answers.
+template <class R, class... A>
+auto vendor_type(R (*)(A...)) -> std::conditional_t<std::is_void_v<R>, bool, R> (*)(A...);
+
+template <auto function>
+struct OnVendor {
+  using Launcher = decltype(vendor_type(function));
+  explicit OnVendor(Launcher path) { launcher = path; }
+  [[gnu::visibility("default")]] static inline Launcher launcher = nullptr;
+};
+
 inline bool on_device(const Stream& stream) { return stream.device.kind == Device::Kind::cuda; }
 
 template <auto function, class... Arguments>
-auto device(Arguments&&... arguments) {
+auto device(const Stream& stream, const Arguments&... arguments) {
+  using Result = decltype(OnDevice<function>::launcher(stream, arguments...));
+  const auto vendor = stream.path == Path::vendor ? OnVendor<function>::launcher : nullptr;
+  if constexpr (std::is_void_v<Result>) {
+    if (vendor && vendor(stream, arguments...)) return;
+  }
   if (!OnDevice<function>::launcher)
     fail(ErrorCode::unavailable, function_name<function>(), ": this build has no CUDA kernel");
-  return OnDevice<function>::launcher(std::forward<Arguments>(arguments)...);
+  if constexpr (std::is_same_v<Result, Bytes>) {  // ours too: the vendor's may still decline
+    if (vendor)
+      return std::max(vendor(stream, arguments...),
+                      OnDevice<function>::launcher(stream, arguments...));
+  }
+  return OnDevice<function>::launcher(stream, arguments...);
+}
+
+// Whether a vendor's path on the device supports these operands.
+template <auto function, class... Arguments>
+bool vendor_has(const Stream& stream, const Arguments&... arguments) {
+  return OnVendor<function>::launcher && OnVendor<function>::launcher(stream, arguments...);
 }
 
 }  // namespace framefold

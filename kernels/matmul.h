@@ -54,6 +54,10 @@ Bytes matmul_dgrad_b_workspace(const Stream& stream, MatMul matmul, const Tensor
 Bytes matmul_wgrad_workspace(const Stream& stream, MatMul matmul, const TensorType& a,
                              const TensorType& b);
 
+// Whether the forward product has a vendor's path beside ours.
+bool matmul_has_vendor(const Stream& stream, MatMul matmul, const TensorType& a,
+                       const TensorType& b, bool bias);
+
 // c's type, or an Error that names `op`, the operand and what was expected of it.
 TensorType matmul_type(std::string_view op, MatMul matmul, const TensorType& a,
                        const TensorType& b);
@@ -72,6 +76,8 @@ struct Product {
 void product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias);
 Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DType a, DType b);
+// Whether the device's vendor has a path for it.
+bool product_has_vendor(const Stream& stream, const Product& shape, DType c, DType a, DType b);
 
 // Our micro-kernel; bf16 operands are widened in the workspace. False for f64.
 namespace fast {
@@ -82,6 +88,7 @@ Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DTy
 
 // oneDNN, f32, where it alone is wanted: our own kernel is the faster one.
 namespace vendor {
+bool supports(const Product& shape, DType c, DType a, DType b);
 bool product(const Stream& stream, const Product& shape, Tensor c, Workspace workspace, View a,
              View b, View bias);
 Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DType a, DType b);

@@ -101,6 +101,7 @@ TensorType matmul_type(std::string_view op, MatMul matmul, const TensorType& a,
 }
 
 #ifndef FRAMEFOLD_ONEDNN
+bool vendor::supports(const Product&, DType, DType, DType) { return false; }
 bool vendor::product(const Stream&, const Product&, Tensor, Workspace, View, View, View) {
   return false;
 }
@@ -131,6 +132,11 @@ Bytes product_workspace(const Stream& stream, const Product& shape, DType c, DTy
                   fast::product_workspace(stream, shape, c, a, b));
 }
 
+bool product_has_vendor(const Stream& stream, const Product& shape, DType c, DType a, DType b) {
+  if (on_device(stream)) return vendor_has<&product_has_vendor>(stream, shape, c, a, b);
+  return vendor::supports(shape, c, a, b);
+}
+
 void matmul_forward(const Stream& stream, MatMul matmul, Tensor c, Workspace workspace, View a,
                     View b, View bias) {
   Product p = shape_of(matmul, a.shape, b.shape);
@@ -143,6 +149,13 @@ Bytes matmul_forward_workspace(const Stream& stream, MatMul matmul, const Tensor
   Product p = shape_of(matmul, a.shape, b.shape);
   p.bias = bias;
   return product_workspace(stream, p, a.dtype, a.dtype, b.dtype);
+}
+
+bool matmul_has_vendor(const Stream& stream, MatMul matmul, const TensorType& a,
+                       const TensorType& b, bool bias) {
+  Product p = shape_of(matmul, a.shape, b.shape);
+  p.bias = bias;
+  return product_has_vendor(stream, p, a.dtype, a.dtype, b.dtype);
 }
 
 void matmul_dgrad_a(const Stream& stream, MatMul matmul, Tensor da, Workspace workspace, View dz,

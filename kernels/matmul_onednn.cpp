@@ -87,21 +87,20 @@ const Made& made(const Stream& stream, const Product& p) {
   return *entry;
 }
 
-bool supports(const Stream& stream, const Product& p, DType c, DType a, DType b) {
-  return stream.path == Path::vendor && c == DType::f32 && a == DType::f32 && b == DType::f32 &&
-         p.batch * p.m * p.n * p.k > 0;
-}
-
 }  // namespace
 
+bool vendor::supports(const Product& p, DType c, DType a, DType b) {
+  return c == DType::f32 && a == DType::f32 && b == DType::f32 && p.batch * p.m * p.n * p.k > 0;
+}
+
 Bytes vendor::product_workspace(const Stream& stream, const Product& p, DType c, DType a, DType b) {
-  if (!supports(stream, p, c, a, b)) return 0;
+  if (stream.path != Path::vendor || !supports(p, c, a, b)) return 0;
   return Workspace::padded(made(stream, p).description.scratchpad_desc().get_size());
 }
 
 bool vendor::product(const Stream& stream, const Product& p, Tensor c, Workspace workspace, View a,
                      View b, View bias) {
-  if (!supports(stream, p, c.dtype, a.dtype, b.dtype)) return false;
+  if (stream.path != Path::vendor || !supports(p, c.dtype, a.dtype, b.dtype)) return false;
   const Made& own = made(stream, p);
   const auto& description = own.description;
   const auto wrap = [](const memory::desc& layout, const void* data) {

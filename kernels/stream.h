@@ -20,9 +20,9 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
-// automatic: the fastest path that supports the operands. reference: the plain loops. native: our
-// fast code. vendor: oneDNN here, cuDNN or cuBLASLt on a GPU. A wanted path that does not support
-// the operands falls back to the reference.
+// automatic: the fastest path that supports the operands, by a fixed rule. reference: the plain
+// loops. native: our fast code. vendor: oneDNN here, cuDNN or cuBLASLt on a GPU, and our fast code
+// where it has nothing. A path that does not support the operands falls back to the reference.
 enum class Path : std::uint8_t { automatic, reference, native, vendor };
 
 struct Stream {
@@ -31,7 +31,10 @@ struct Stream {
   Path path = Path::automatic;
   void* queue = nullptr;  // on a CUDA device: the cudaStream_t that kernels enter in order
 
-  bool wants(Path candidate) const { return path == Path::automatic || path == candidate; }
+  bool wants(Path candidate) const {
+    return path == Path::automatic || path == candidate ||
+           (path == Path::vendor && candidate == Path::native);
+  }
 };
 
 // Scratch memory of an operation, taken piece by piece in 64-byte steps.

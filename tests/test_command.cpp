@@ -14,9 +14,11 @@
 #include "cli/exit.h"
 #include "cli/metrics.h"
 #include "cli/run_directory.h"
+#include "engine/choice.h"
 #include "io/codecs.h"
 #include "io/file.h"
 #include "io/picture.h"
+#include "io/safetensors.h"
 #include "io/video_index.h"
 #include "tests/codecs_test.h"
 #include "tests/temporary.h"
@@ -390,6 +392,64 @@ TEST_F(Command, ResumedRunsEndAsUndisturbedOnes) {
   auto parts = numbers("runs/parts/metrics.jsonl");
   std::erase_if(parts, [](const auto& row) { return row.first == 5; });  // its last one then
   EXPECT_EQ(parts, numbers("runs/whole/metrics.jsonl"));
+}
+
+// What a run has measured is the run's: it goes on with it, whatever the clock says now.
+TEST_F(Command, MeasuredPathsStayWithTheirRun) {
+  const Words measured{"--set", "model.name=dense",   "--set", "model.widths=16,4",
+                       "--set", "train.path=measured"};
+  const auto begin = [&](const std::string& name, const std::string& steps) {
+    Words words{"--name", name, "--set", "train.steps=" + steps};
+    words.insert(words.end(), measured.begin(), measured.end());
+    return train(words);
+  };
+  const auto paths = [&](const std::string& name) {
+    return directory / name / "paths.safetensors";
+  };
+  const auto learnt = [](const fs::path& path) {
+    const SafetensorsFile file(path);
+    std::vector<float> values;
+    for (const SafetensorsEntry& entry : file.entries()) {
+      if (entry.dtype != DType::f32) continue;
+      std::vector<float> tensor(static_cast<std::size_t>(entry.shape.size()));
+      file.read(entry.name, {tensor.data(), DType::f32, entry.shape});
+      values.insert(values.end(), tensor.begin(), tensor.end());
+    }
+    return values;
+  };
+  ASSERT_EQ(begin("first", "5").code, exit_done);
+  const Choices found = read_choices(paths("runs/first"), "");
+  for (const Path path : {Path::native, Path::vendor}) {
+    // A run of one kind of path, whole and in two parts; its file says what no clock had.
+    Choices chosen = found;
+    for (auto& [signature, taken] : chosen) taken = path;
+    const std::string name = path == Path::native ? "native" : "vendor";
+    for (const std::string& part : {name + "-whole", name + "-parts"}) {
+      fs::copy(directory / "runs/first", directory / "runs" / part, fs::copy_options::recursive);
+      for (const auto& file : fs::directory_iterator(directory / "runs" / part / "checkpoints"))
+        fs::remove(file);
+      write_choices(paths("runs/" + part), "elsewhere", chosen);
+    }
+    const Result whole =
+        run({"train", "--resume", "runs/" + name + "-whole", "--set", "train.steps=8"});
+    ASSERT_EQ(whole.code, exit_done) << whole.err;
+    for (const char* steps : {"train.steps=5", "train.steps=8"})
+      ASSERT_EQ(run({"train", "--resume", "runs/" + name + "-parts", "--set", steps}).code,
+                exit_done);
+    EXPECT_EQ(read_choices(paths("runs/" + name + "-parts"), ""), chosen);
+    const auto weights = [&](const std::string& part) {
+      return learnt(directory / "runs" / part / "checkpoints/step-00000008.safetensors");
+    };
+    EXPECT_EQ(weights(name + "-whole"), weights(name + "-parts"));
+  }
+  if (!found.empty())
+    EXPECT_NE(learnt(directory / "runs/native-whole/checkpoints/step-00000008.safetensors"),
+              learnt(directory / "runs/vendor-whole/checkpoints/step-00000008.safetensors"));
+
+  fs::remove(paths("runs/first"));
+  const Result lost = run({"train", "--resume", "runs/first", "--set", "train.steps=8"});
+  EXPECT_EQ(lost.code, exit_data);
+  EXPECT_NE(lost.err.find("paths.safetensors is missing"), std::string::npos) << lost.err;
 }
 
 // An autoencoder, a probe on its frozen encoder, a resumed fine-tuning, and what they are worth.

@@ -1,0 +1,219 @@
+// The arguments that vendors' libraries would get, computed by loops that read them as the
+// libraries' documents say, against our own references.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/convolution_layout.h"
+#include "kernels/matmul_layout.h"
+#include "kernels/permute.h"
+#include "kernels/philox.h"
+
+namespace framefold {
+namespace {
+
+std::vector<float> drawn(Index count, std::uint64_t what) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = Random{9, what}.normal(i);
+  return values;
+}
+
+// cublasLtMatmul: D = epilogue(op(A) op(B) + beta C + bias), by columns; C stands where D does.
+void library_product(const ColumnMajor& p, float beta, bool relu, std::vector<float>& d,
+                     const std::vector<float>& a, const std::vector<float>& b,
+                     const std::vector<float>& bias) {
+  const auto at = [](const ColumnMajor::Matrix& matrix, Index g, Index row, Index column) {
+    EXPECT_LT(row, matrix.rows);
+    EXPECT_LT(column, matrix.columns);
+    return static_cast<std::size_t>(g * matrix.step + row + column * matrix.rows);
+  };
+  for (Index g = 0; g < p.batch; ++g)
+    for (Index i = 0; i < p.m; ++i)
+      for (Index j = 0; j < p.n; ++j) {
+        double sum = bias.empty() ? 0 : bias[static_cast<std::size_t>(i)];
+        float& out = d[at(p.d, g, i, j)];
+        if (beta != 0) sum += static_cast<double>(beta) * out;
+        for (Index k = 0; k < p.k; ++k)
+          sum += static_cast<double>(p.transpose_a ? a[at(p.a, g, k, i)] : a[at(p.a, g, i, k)]) *
+                 (p.transpose_b ? b[at(p.b, g, j, k)] : b[at(p.b, g, k, j)]);
+        out = static_cast<float>(relu && sum < 0 ? 0 : sum);
+      }
+}
+
+TEST(LibraryLayouts, ColumnMajorProductsAreOurs) {
+  const Stream reference{.path = Path::reference};
+  for (const Index batch : {1, 3})
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true})
+        for (const bool biased : {false, true})
+          for (const bool accumulate : {false, true})
+            for (const Activation activation : {Activation::none, Activation::relu}) {
+              const Product p{.batch = batch,
+                              .m = 4,
+                              .n = 3,
+                              .k = 5,
+                              .transpose_a = ta,
+                              .transpose_b = tb,
+                              .bias = biased,
+                              .accumulate = accumulate,
+                              .activation = activation};
+              ASSERT_TRUE(library_supports(p, DType::f32, DType::f32, DType::f32));
+              const auto a = drawn(batch * p.m * p.k, 1);
+              const auto b = drawn(batch * p.k * p.n, 2);
+              const auto bias = drawn(biased ? p.n : 0, 3);
+              auto c = drawn(batch * p.m * p.n, 4);
+              auto d = c;
+              const auto view = [](const std::vector<float>& values) {
+                return View{values.empty() ? nullptr : values.data(),
+                            DType::f32,
+                            {static_cast<Index>(values.size())}};
+              };
+              product(reference, p, {c.data(), DType::f32, {static_cast<Index>(c.size())}}, {},
+                      view(a), view(b), view(bias));
+              library_product(column_major(p), accumulate ? 1 : 0, activation == Activation::relu,
+                              d, b, a, bias);
+              for (std::size_t i = 0; i < c.size(); ++i) EXPECT_NEAR(d[i], c[i], 1e-5) << i;
+            }
+}
+
+TEST(LibraryLayouts, ProductsThatTheLibraryHas) {
+  Product p{.m = 2, .n = 2, .k = 2};
+  const DType f32 = DType::f32, bf16 = DType::bf16, f64 = DType::f64;
+  EXPECT_TRUE(library_supports(p, bf16, bf16, bf16));
+  EXPECT_TRUE(library_supports(p, bf16, bf16, f32));  // rounds the weight
+  EXPECT_TRUE(library_supports(p, f32, bf16, bf16));  // its gradient
+  EXPECT_FALSE(library_supports(p, bf16, f32, f32));
+  EXPECT_FALSE(library_supports(p, f64, f64, f64));
+  for (const auto kind : {Activation::leaky_relu, Activation::sigmoid, Activation::tanh}) {
+    p.activation = kind;
+    EXPECT_FALSE(library_supports(p, f32, f32, f32));
+  }
+  p = {.m = 2, .n = 2, .k = 0};
+  EXPECT_FALSE(library_supports(p, f32, f32, f32));
+}
+
+// cuDNN's cross-correlation over strided operands: each of the three sums, of the other two.
+enum class Sum { coarse, fine, weight };
+
+void library_convolve(Sum sum, const LibraryConvolution& c, std::vector<float>& x,
+                      std::vector<float>& w, std::vector<float>& y) {
+  using Place = std::vector<Index>;
+  const auto at = [](const LibraryConvolution::Operand& operand, const Place& place) {
+    Index index = 0;
+    for (std::size_t axis = 0; axis < place.size(); ++axis) {
+      EXPECT_LT(place[axis], operand.extents[axis]);
+      index += place[axis] * operand.strides[axis];
+    }
+    return static_cast<std::size_t>(index);
+  };
+  const auto for_each = [](const Place& extents, auto&& body) {
+    Index count = 1;
+    for (const Index extent : extents) count *= extent;
+    for (Index i = 0; i < count; ++i) {
+      Place place(extents.size());
+      Index rest = i;
+      for (std::size_t axis = extents.size(); axis-- > 0; rest /= extents[axis])
+        place[axis] = rest % extents[axis];
+      body(place);
+    }
+  };
+  std::ranges::fill(sum == Sum::coarse ? y : sum == Sum::fine ? x : w, 0.0F);
+  const Index groups = c.x.extents[1] / c.w.extents[1];
+  const Index outputs = c.w.extents[0] / groups;
+  for_each(c.y.extents, [&](const Place& to) {
+    Place taps = c.w.extents;
+    taps[0] = 1;  // to[1] alone
+    for_each(taps, [&](Place tap) {
+      tap[0] = to[1];
+      Place from = to;
+      from[1] = to[1] / outputs * c.w.extents[1] + tap[1];
+      for (std::size_t axis = 2; axis < to.size(); ++axis) {
+        const std::size_t s = axis - 2;
+        from[axis] = to[axis] * c.stride[s] + tap[axis] * c.dilation[s] - c.padding[s];
+        if (from[axis] < 0 || from[axis] >= c.x.extents[axis]) return;
+      }
+      float& px = x[at(c.x, from)];
+      float& pw = w[at(c.w, tap)];
+      float& py = y[at(c.y, to)];
+      if (sum == Sum::coarse) py += px * pw;
+      if (sum == Sum::fine) px += py * pw;
+      if (sum == Sum::weight) pw += px * py;
+    });
+  });
+}
+
+TEST(LibraryLayouts, ConvolutionsAreOurs) {
+  const Stream reference{.path = Path::reference};
+  const auto coarse_of = [](Convolution c) {
+    for (std::size_t a = 0; a < 3; ++a)
+      c.coarse[a] =
+          (c.fine[a] + 2 * c.padding[a] - c.dilation[a] * (c.kernel[a] - 1) - 1) / c.stride[a] + 1;
+    return c;
+  };
+  const Convolution plain{.batch = 2,
+                          .groups = 1,
+                          .fine = {3, 5, 4},
+                          .kernel = {2, 3, 1},
+                          .stride = {1, 1, 1},
+                          .padding = {0, 0, 0},
+                          .dilation = {1, 1, 1},
+                          .fine_channels = 4,
+                          .coarse_channels = 6,
+                          .activation = Activation::none};
+  Convolution uneven = plain;
+  uneven.groups = 2;
+  uneven.stride = {2, 1, 3};
+  uneven.padding = {1, 2, 0};
+  uneven.dilation = {1, 2, 1};
+  Convolution flat = plain;
+  flat.fine[0] = flat.kernel[0] = 1;
+  flat.padding[1] = 1;
+  for (const Convolution& c : {coarse_of(plain), coarse_of(uneven), coarse_of(flat)}) {
+    ASSERT_TRUE(library_agrees(c));
+    const LibraryConvolution described = library_convolution(c);
+    EXPECT_EQ(described.stride.size(), c.kernel[0] == 1 ? 2U : 3U);
+    const Index rows = c.taps() * c.fine_group();
+    auto x = drawn(c.fine_positions() * c.fine_channels, 1);
+    auto weight = drawn(c.weights(), 2);
+    auto y = drawn(c.coarse_positions() * c.coarse_channels, 3);
+    auto turned = weight;
+    const auto tensor = [](std::vector<float>& values) {
+      return Tensor{values.data(), DType::f32, {static_cast<Index>(values.size())}};
+    };
+    constexpr int exchanged[] = {1, 0};
+    permute_forward(reference, {turned.data(), DType::f32, {c.coarse_channels, rows}},
+                    {weight.data(), DType::f32, {rows, c.coarse_channels}}, exchanged);
+    const auto expect_alike = [](const std::vector<float>& given,
+                                 const std::vector<float>& expected) {
+      ASSERT_EQ(given.size(), expected.size());
+      for (std::size_t i = 0; i < given.size(); ++i) EXPECT_NEAR(given[i], expected[i], 1e-4) << i;
+    };
+    auto ours = y;
+    coarse_from_fine(reference, c, tensor(ours), {}, tensor(x), tensor(weight), {});
+    auto theirs = y;
+    library_convolve(Sum::coarse, described, x, turned, theirs);
+    expect_alike(theirs, ours);
+
+    ours = theirs = x;
+    fine_from_coarse(reference, c, tensor(ours), {}, tensor(y), tensor(weight), {});
+    library_convolve(Sum::fine, described, theirs, turned, y);
+    expect_alike(theirs, ours);
+
+    ours = weight;  // += there, = here
+    weight_from_both(reference, c, tensor(ours), {}, tensor(x), tensor(y));
+    theirs = turned;
+    library_convolve(Sum::weight, described, x, theirs, y);
+    auto back = weight;
+    permute_forward(reference, {back.data(), DType::f32, {rows, c.coarse_channels}},
+                    {theirs.data(), DType::f32, {c.coarse_channels, rows}}, exchanged);
+    for (std::size_t i = 0; i < back.size(); ++i) back[i] += weight[i];
+    expect_alike(back, ours);
+  }
+
+  Convolution longer = coarse_of(plain);
+  longer.coarse[1] += 1;
+  EXPECT_FALSE(library_agrees(longer));
+}
+
+}  // namespace
+}  // namespace framefold
