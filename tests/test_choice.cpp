@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "engine/executor.h"
 #include "engine/ops.h"
@@ -15,7 +16,7 @@
 namespace framefold {
 namespace {
 
-// Two layers of one shape, one of another, a convolution beside them.
+// Two layers of one shape, one of another.
 struct Net {
   Graph graph;
   Value loss;
@@ -139,14 +140,15 @@ TEST(Choice, DamagedAndForeignFilesAreRefused) {
   const auto path = directory.path() / "paths.safetensors";
   write_choices(path, "machine", {{"matmul", Path::vendor}});
   const std::string whole = read_file(path, 1 << 16);
+  const auto put = [&](const std::string& bytes) { std::ofstream(path) << bytes; };
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
-    write_file(path, damaged);
+    put(damaged);
     EXPECT_THROW(read_choices(path, "machine"), Error) << "byte " << at;
   }
   for (std::size_t left = 0; left < whole.size(); ++left) {
-    write_file(path, whole.substr(0, left));
+    put(whole.substr(0, left));
     EXPECT_THROW(read_choices(path, "machine"), Error) << left << " bytes";
   }
   write_safetensors(path, {}, {{"framefold.step", "3"}});
