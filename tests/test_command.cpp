@@ -442,9 +442,10 @@ TEST_F(Command, MeasuredPathsStayWithTheirRun) {
     };
     EXPECT_EQ(weights(name + "-whole"), weights(name + "-parts"));
   }
-  if (!found.empty())
+  if (!found.empty()) {
     EXPECT_NE(learnt(directory / "runs/native-whole/checkpoints/step-00000008.safetensors"),
               learnt(directory / "runs/vendor-whole/checkpoints/step-00000008.safetensors"));
+  }
 
   fs::remove(paths("runs/first"));
   const Result lost = run({"train", "--resume", "runs/first", "--set", "train.steps=8"});
