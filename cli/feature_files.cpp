@@ -41,8 +41,8 @@ void encode_clips(const Config& config, const Dataset& clips, FeatureKind kind,
   for (const Index batch : evaluation_batches(config.train.batch, clips.size())) {
     const Encoder encoder = compile_encoder(config, kind, batch);
     if (!parameters) {
-      parameters = std::make_unique<Parameters>(encoder.plan->graph(), false,
-                                                device_of(config.train));
+      parameters =
+          std::make_unique<Parameters>(encoder.plan->graph(), false, device_of(config.train));
       load_initial(weights, *parameters);
       made.shape = encoder.plan->graph().shape(encoder.features);
       made.shape[0] = clips.size();

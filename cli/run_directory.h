@@ -9,6 +9,7 @@
 //   paths.safetensors  which path each operation takes, where that was measured
 //   classes.txt        a classifier's classes, one a line
 //   results.json       the last evaluation beside its baselines
+//   trace.json         with --profile: a mean step for trace viewers
 //   report.html        everything to look at, in one file
 //
 // One process at a time trains in a folder: it holds a lock that ends with it.
@@ -37,6 +38,7 @@ class RunDirectory {
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path samples() const { return path_ / "samples"; }
   std::filesystem::path results() const { return path_ / "results.json"; }
+  std::filesystem::path trace() const { return path_ / "trace.json"; }
   std::filesystem::path report() const { return path_ / "report.html"; }
   std::filesystem::path paths() const { return path_ / "paths.safetensors"; }
   std::filesystem::path classes() const { return path_ / "classes.txt"; }

@@ -1,6 +1,8 @@
 // framefold train CONFIG, framefold train --resume runs/NAME
 #include "cli/command.h"
+#include "cli/profile.h"
 #include "cli/training_run.h"
+#include "io/file.h"
 
 namespace framefold {
 namespace {
@@ -8,7 +10,8 @@ namespace {
 struct Arguments {
   ConfigArguments config;
   std::string name, resume;
-  bool overwrite = false, json = false;
+  bool overwrite = false, json = false, profile = false;
+  std::string floor;
 };
 
 TrainingRun begin(const Arguments& arguments) {
@@ -32,12 +35,21 @@ TrainingRun begin(const Arguments& arguments) {
 }
 
 void run(const Arguments& arguments) {
+  std::optional<Floor> floor;
+  if (!arguments.floor.empty()) floor = parse_floor(arguments.floor);
   TrainingRun training = begin(arguments);
+  if (arguments.profile) training.profile();
   const Json result = training.run();
   if (training.ending() == Ending::interrupted)
     fail(ErrorCode::interrupted, "interrupted at step ", training.step(),
          " and saved; continue with: framefold train --resume ", training.path().string());
-  arguments.json ? print(result) : print(training.summary());
+  std::string profile;
+  if (arguments.profile) {
+    const Executor& executor = training.executor();
+    write_file(training.directory().trace(), trace_of(executor).dump() + '\n');
+    profile = profile_text(profile_rows(executor), floor) + '\n';
+  }
+  arguments.json ? print(result) : print(profile + training.summary());
 }
 
 }  // namespace
@@ -59,6 +71,14 @@ void add_train(CLI::App& app) {
       ->type_name("NAME");
   command->add_option("--resume", arguments->resume, "Continue the run in this folder")
       ->type_name("RUN");
+  CLI::Option* profile = command->add_flag("--profile", arguments->profile,
+                                           "Time every operation; a mean step goes to trace.json");
+  command
+      ->add_option("--floor", arguments->floor,
+                   "The machine's peaks, TFLOP/s and TB/s: 790,4.3; the profile says what share of "
+                   "them was reached")
+      ->needs(profile)
+      ->type_name("TFLOPS,TBS");
   command->add_flag("--overwrite", arguments->overwrite, "Replace a run of the same name");
   command->callback([arguments] { run(*arguments); });
 }

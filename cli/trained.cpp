@@ -64,8 +64,7 @@ Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arg
   open_device(config.train);
   checkpoint = checkpoint_of(run, arguments.checkpoint);
   const Compiled compiled = compile_evaluation(config, 1);
-  parameters = std::make_unique<Parameters>(compiled.plan->graph(), false,
-                                            device_of(config.train));
+  parameters = std::make_unique<Parameters>(compiled.plan->graph(), false, device_of(config.train));
   step = load_weights(checkpoint, *parameters).step;
   if (arguments.data.empty()) {
     clips = data().held_out;

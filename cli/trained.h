@@ -14,7 +14,7 @@ namespace framefold {
 
 struct TrainedArguments {
   std::string run;
-  std::string data;  // other data's path
+  std::string data;    // other data's path
   std::string device;  // empty: the run's
   std::string checkpoint = "best";
 

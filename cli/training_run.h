@@ -28,6 +28,10 @@ class TrainingRun {
   const std::filesystem::path& path() const { return directory_.path(); }
   Index step() const { return trainer_->counters().step; }
   std::string summary() const;  // the results for people
+  // Times every operation, on a device by launching kernel by kernel; before run().
+  void profile() { parts_.executor->profile(true); }
+  const Executor& executor() const { return *parts_.executor; }
+  const RunDirectory& directory() const { return directory_; }
 
  private:
   void start_from(const std::filesystem::path& weights);
@@ -62,7 +66,7 @@ class TrainingRun {
   // Of the process, since the last row of metrics, since the last progress line.
   Window total_, window_, shown_;
   std::chrono::steady_clock::time_point start_;
-  std::string refusal_;  // of the device, said once
+  std::string refusal_;             // of the device, said once
   Index bad_before_ = 0, bad_ = 0;  // samples others replaced: in earlier sessions, said of this
   double seconds_before_ = 0;       // of the run's earlier sessions
 };

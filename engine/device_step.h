@@ -47,7 +47,8 @@ class DeviceStep {
   Buffer loss_;     // the sum over the step's batches
   Buffer results_;  // on the host: the optimiser's verdict, the loss
   Replay whole_;    // one batch a step
-  Replay first_, next_, last_;  // several: the first with what comes before, the others, what follows
+  Replay first_, next_,
+      last_;  // several: the first with what comes before, the others, what follows
   std::array<BatchSource::Batch, Feed::slots> batches_;
   Index fetched_ = -1;  // the last batch that was read, -1: none
 };

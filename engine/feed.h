@@ -1,6 +1,6 @@
-// Batches on their way to a device: pinned memory that the host fills, one upload a batch on a queue
-// of its own, then a copy into the inputs of a plan. There are two slots, so that a batch is filled
-// and uploaded while the device still works on the one before.
+// Batches on their way to a device: pinned memory that the host fills, one upload a batch on a
+// queue of its own, then a copy into the inputs of a plan. There are two slots, so that a batch is
+// filled and uploaded while the device still works on the one before.
 #pragma once
 
 #include <array>

@@ -94,9 +94,9 @@ class Optimizer {
   std::vector<Span> spans_;
   std::vector<Mirrored> states_;  // in the order of state_names()
   Mirrored average_;
-  Buffer workspace_;             // of the norm
-  Buffer now_, now_on_host_;     // on a device: Beside::now
-  Buffer verdict_;               // on a device
+  Buffer workspace_;          // of the norm
+  Buffer now_, now_on_host_;  // on a device: Beside::now
+  Buffer verdict_;            // on a device
   Index updates_ = 0;
 };
 

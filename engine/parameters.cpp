@@ -124,8 +124,7 @@ Tensor Parameters::value(const std::string& name) const { return find(name, &Mir
 
 Tensor Parameters::live(const std::string& name) const { return find(name, &Mirrored::live); }
 
-Tensor Parameters::find(const std::string& name,
-                        std::span<float> (Mirrored::*side)() const) const {
+Tensor Parameters::find(const std::string& name, std::span<float> (Mirrored::*side)() const) const {
   const auto in = [&](const Table& table, const Mirrored& stored) -> Tensor {
     const Entry* entry = table.find(name);
     if (entry == nullptr) return {};

@@ -3,9 +3,9 @@
 // one that needs no GPU; each registers itself with OpensDevice.
 //
 // A queue does its work in order, queues among each other in any order but for the events that they
-// wait for. Copies, fills and kernels are work: their call returns before they are done. Memory that
-// a copy reads or writes must stay as it is until then; of the host's, pinned memory alone is copied
-// that late, other memory is read before the call returns, or written.
+// wait for. Copies, fills and kernels are work: their call returns before they are done. Memory
+// that a copy reads or writes must stay as it is until then; of the host's, pinned memory alone is
+// copied that late, other memory is read before the call returns, or written.
 #pragma once
 
 #include <memory>
@@ -49,10 +49,10 @@ class DeviceRuntime {
 
   virtual Event make_event() = 0;
   virtual void release_event(Event event) noexcept = 0;
-  virtual void record(Event event, Queue queue) = 0;    // happens after the queue's work so far
-  virtual void wait(Queue queue, Event event) = 0;      // work that follows waits for the last record
-  virtual void wait_for(Event event) = 0;               // the caller does; no record: nothing
-  virtual double seconds(Event from, Event to) = 0;     // between two that have happened
+  virtual void record(Event event, Queue queue) = 0;  // happens after the queue's work so far
+  virtual void wait(Queue queue, Event event) = 0;    // work that follows waits for the last record
+  virtual void wait_for(Event event) = 0;             // the caller does; no record: nothing
+  virtual double seconds(Event from, Event to) = 0;   // between two that have happened
 
   // Between the two calls the queue's work is recorded instead of being done. end_capture fails
   // where something was asked that cannot be recorded.

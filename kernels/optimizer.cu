@@ -71,7 +71,7 @@ void adam_update(const Stream& stream, const Adam& o, Tensor w, Tensor m, Tensor
   const double correction2 = beside.now ? 1 : 1 - std::pow(o.beta2, step);
   const AdamRule rule{.decay = static_cast<float>(o.decoupled ? 0 : o.decay),
                       .keep = static_cast<float>(o.decoupled ? 1 - o.rate * o.decay : 1),
-                     .shrink = static_cast<float>(o.decoupled ? o.rate * o.decay : 0),
+                      .shrink = static_cast<float>(o.decoupled ? o.rate * o.decay : 0),
                       .rate = static_cast<float>(o.rate / correction1),
                       .beta1 = static_cast<float>(o.beta1),
                       .rest1 = static_cast<float>(1 - o.beta1),

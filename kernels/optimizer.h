@@ -58,9 +58,9 @@ struct Beside {
   Tensor average;            // [N] as w
   double average_decay = 0;  // of average
   Tensor narrow;             // [N] bf16
-  View now;                  // [3], on a device alone: what changes from step to step, read when the
-                             // kernel runs: rate, 1 / (1 - beta1^step), 1 / sqrt(1 - beta2^step).
-                             // `rate` is then a factor of that rate, and `step` means nothing
+  View now;  // [3], on a device alone: what changes from step to step, read when the
+             // kernel runs: rate, 1 / (1 - beta1^step), 1 / sqrt(1 - beta2^step).
+             // `rate` is then a factor of that rate, and `step` means nothing
 };
 
 // u is without data where momentum is 0.

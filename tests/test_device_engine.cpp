@@ -56,8 +56,8 @@ void expect_same(const Outcome& one, const Outcome& other) {
   EXPECT_EQ(one.remembered, other.remembered);
 }
 
-// Kernels sum in another order than the CPU, and their exponentials round otherwise: f32 keeps 24
-// bits, of which twenty steps of an optimiser that divides by small numbers leave about 12.
+// Kernels sum in another order than the CPU, and their exponentials round otherwise. Of losses and
+// norms twenty steps kept 6e-6, of weights, which optimisers divide by small numbers, 8e-5.
 void expect_alike(const std::vector<float>& device, const std::vector<float>& cpu,
                   double tolerance) {
   ASSERT_EQ(device.size(), cpu.size());
@@ -89,7 +89,7 @@ TEST_P(DeviceTraining, FollowsTheCpu) {
   ASSERT_EQ(device.losses.size(), cpu.losses.size());
   for (std::size_t i = 0; i < cpu.losses.size(); ++i) {
     EXPECT_NEAR(device.losses[i], cpu.losses[i], 2e-5 * cpu.losses[i]) << "step " << i;
-    EXPECT_NEAR(device.norms[i], cpu.norms[i], 2e-4 * cpu.norms[i]) << "step " << i;
+    EXPECT_NEAR(device.norms[i], cpu.norms[i], 2e-5 * cpu.norms[i]) << "step " << i;
   }
   expect_alike(device.learnt, cpu.learnt, 2e-4);
 }
@@ -99,7 +99,8 @@ TEST_P(DeviceTraining, GivesTheSameBitsReplayedOrNotInEveryOrder) {
   wanted.train.replay = false;
   const Outcome launched = outcome_of(wanted);
   wanted.train.replay = true;
-  for (const std::uint64_t order : {0, 1, 2, 3, 4, 5}) expect_same(outcome_of(wanted, order), launched);
+  for (const std::uint64_t order : {0, 1, 2, 3, 4, 5})
+    expect_same(outcome_of(wanted, order), launched);
 }
 
 TEST_P(DeviceTraining, ResumesWithTheSameBits) {
@@ -272,8 +273,8 @@ TEST(DeviceEngine, PlanAndParametersMustBeOnOneDevice) {
   Graph graph;
   const Value loss = test::tiny_model(graph);
   Parameters parameters(graph);
-  const auto plan = std::make_shared<Plan>(
-      compile(graph, {.loss = loss, .stream = {.device = Device::cuda(0)}}));
+  const auto plan =
+      std::make_shared<Plan>(compile(graph, {.loss = loss, .stream = {.device = Device::cuda(0)}}));
   EXPECT_THROW(Executor(plan, parameters), Error);
   EXPECT_THROW(Optimizer(parameters, {}, {.device = Device::cuda(0)}), Error);
 }
@@ -286,13 +287,13 @@ struct DigitsRun {
   DigitsRun(const std::string& device, Index steps, bool replay = true) {
     simt::set_queue_order(2);
     const simt::HostKeepsOut keeps_out;
-    TrainingParts parts(resolve({.file = "moving-digits",
-                                 .sets = {"train.device=" + device, "train.threads=1",
-                                          "data.workers=0", "data.frames=4", "data.height=28",
-                                          "data.width=28", "data.clips=12", "data.digits=1",
-                                          "model.widths=[4, 4]", "model.spatial_levels=1"}}));
+    TrainingParts parts(
+        resolve({.file = "moving-digits",
+                 .sets = {"train.device=" + device, "train.threads=1", "data.workers=0",
+                          "data.frames=4", "data.height=28", "data.width=28", "data.clips=12",
+                          "data.digits=1", "model.widths=[4, 4]", "model.spatial_levels=1"}}));
     Trainer trainer(*parts.executor, *parts.parameters, *parts.optimizer, *parts.source,
-                    {.steps = steps, .schedule = {.rate = 3e-3}, .replay = replay});
+                    {.steps = steps, .schedule = {.rate = 1e-2}, .replay = replay});
     trainer.run({.step = [&](const StepRecord& record) { losses.push_back(record.loss); }});
     EXPECT_EQ(trainer.refusal(), "");
     held_out = Evaluator(parts.config, parts.data.held_out, 0, *parts.parameters).run().loss;
@@ -300,15 +301,15 @@ struct DigitsRun {
   }
 };
 
-// The loss falls on both alike; rounding parts the runs by less than a thousandth of it.
+// The loss falls on both alike: rounding parted the runs by 1.2e-7 of it when this was written.
 TEST(DeviceEngine, TrainsTheAutoencoderOfMovingDigitsAsTheCpuDoes) {
-  constexpr Index steps = 12;
+  constexpr Index steps = 10;
   const DigitsRun cpu("cpu", steps), device("cuda", steps);
   ASSERT_EQ(device.losses.size(), cpu.losses.size());
   for (std::size_t i = 0; i < cpu.losses.size(); ++i)
-    EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-3 * cpu.losses[i]) << "step " << i;
+    EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-5 * cpu.losses[i]) << "step " << i;
   EXPECT_LT(device.losses.back(), 0.9 * device.losses.front());
-  EXPECT_NEAR(device.held_out, cpu.held_out, 1e-3 * cpu.held_out);
+  EXPECT_NEAR(device.held_out, cpu.held_out, 1e-5 * cpu.held_out);
   EXPECT_EQ(DigitsRun("cuda", 4, false).losses,
             std::vector<double>(device.losses.begin(), device.losses.begin() + 4));
 }

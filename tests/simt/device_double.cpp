@@ -30,7 +30,7 @@ struct Event {
 struct Item {
   std::function<void()> work;  // none: an event
   Event* event = nullptr;
-  int record = 0;     // of the event
+  int record = 0;      // of the event
   bool waits = false;  // for the event; else it makes it happen
 };
 
