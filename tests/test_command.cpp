@@ -89,6 +89,30 @@ save_every = 2
   TemporaryDirectory directory;
 };
 
+TEST_F(Command, AMissingDeviceIsOneSentenceAndNoFallBack) {
+  const Result refused = train({"--set", "train.device=cuda:7"});
+  EXPECT_EQ(refused.code, 6) << refused.err;
+  EXPECT_NE(refused.err.find("device cuda:7 is wanted, but "), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("take the device cpu"), std::string::npos) << refused.err;
+  EXPECT_EQ(train({"--set", "train.device=gpu"}).code, 2);
+}
+
+TEST_F(Command, AProfileHasATableAndATrace) {
+  const Result profiled = train({"--profile", "--floor", "0.5,0.05"});
+  ASSERT_EQ(profiled.code, 0) << profiled.err;
+  EXPECT_NE(profiled.out.find("of the floor"), std::string::npos);
+  EXPECT_NE(profiled.out.find("conv3d"), std::string::npos);
+  EXPECT_EQ(profiled.out.find("unknown"), std::string::npos);
+  const Json trace = Json::parse(read_file(directory / "runs/tiny/trace.json", 1 << 24));
+  double end = 0;
+  for (const Json& event : trace["traceEvents"]) {
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_NEAR(event["ts"].get<double>(), end, 1e-6 * end);
+    end = event["ts"].get<double>() + event["dur"].get<double>();
+  }
+  EXPECT_GT(end, 0);
+}
+
 TEST_F(Command, BenchTimesStepsAndComparesThem) {
   const Words tiny{"bench", "digits-dense",    "--set",     "data.kind=moving-digits",
                    "--set", "data.clips=300",  "--set",     "train.batch=16",
