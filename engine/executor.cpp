@@ -203,11 +203,6 @@ void Executor::take_times() {
   }
 }
 
-std::string Executor::refusal() const {
-  if (!remote_) return {};
-  return remote_->whole.refusal() + remote_->forward.refusal();
-}
-
 void Executor::run_remote(Counter counter, bool backward, float scale) {
   Remote& remote = *remote_;
   draw(counter, remote.feed.randoms(0));

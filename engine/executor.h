@@ -71,8 +71,6 @@ class Executor {
   void enqueue(bool backward, float scale);
   void take_times();
   View live(Value value) const { return bind(plan_->slot(value)); }  // where kernels find it
-  // Why runs are not replays; empty: they are, or will be.
-  std::string refusal() const;
 
   const Plan& plan() const { return *plan_; }
   Bytes arena_bytes() const { return arena_.bytes(); }

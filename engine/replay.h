@@ -27,7 +27,6 @@ class Replay {
   }
   void forget();  // what was recorded: the work is another from now on
 
-  bool replays() const { return graph_ != nullptr; }
   const std::string& refusal() const {
     return refusal_;
   }  // why it is not recorded, if it should be
