@@ -8,13 +8,13 @@ namespace {
 
 using Four = Pack<float, 4>;
 
-constexpr int ring_stages = 3;
-constexpr int ring_rows = 2;       // of a stage, a copy each
 constexpr int ring_columns = 128;  // of a block, a thread each; one more warp brings the rows
 
 __global__ void __launch_bounds__(ring_columns + warp_size)
     probe_ring(float* y, const float* x, Index rows, Index columns) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  constexpr int ring_stages = 3;
+  constexpr int ring_rows = 2;  // of a stage, a copy each
   FRAMEFOLD_SHARED(Four, stages, [ring_stages][ring_rows][ring_columns / 4]);
   FRAMEFOLD_SHARED(Mbarrier, full, [ring_stages]);
   FRAMEFOLD_SHARED(Mbarrier, empty, [ring_stages]);
