@@ -75,5 +75,5 @@ if(FRAMEFOLD_CUDA)
     framefold_models framefold_engine framefold_kernels GTest::gtest CUDA::cudart_static)
   target_compile_options(framefold-gpu-tests PRIVATE
     $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
-  gtest_discover_tests(framefold-gpu-tests DISCOVERY_TIMEOUT 60 PROPERTIES LABELS gpu)
+  gtest_discover_tests(framefold-gpu-tests DISCOVERY_TIMEOUT 60 TEST_PREFIX gpu. PROPERTIES LABELS gpu)
 endif()

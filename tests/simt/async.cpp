@@ -23,7 +23,7 @@ class Copy {
         valid_(valid) {
     if (valid > few_.size()) many_.resize(valid);
     if (valid > 0) std::memcpy(bytes(), from, valid);
-    set_in_flight(to, size, true);
+    set_in_flight(to, size);
     std::memset(to, 0xFF, size);
   }
 
@@ -217,8 +217,7 @@ void wait_copies(int left) {
          i < own.groups[own.awaited]; ++i) {
       Copy& copy = own.copies[i];
       copy.land();
-      set_in_flight(copy.to(), copy.size(), false);
-      note_access(copy.to(), copy.size(), true);
+      note_awaited(copy.to(), copy.size());
     }
   if (!own.groups.empty() && own.awaited == own.groups.size() &&
       own.groups.back() == own.copies.size())
@@ -278,7 +277,6 @@ void mbarrier_wait(std::uint64_t* barrier, unsigned parity) {
   }
   acquire(one->over);
   for (const Copy& copy : one->waited_for) {
-    set_in_flight(copy.to(), copy.size(), false);
     note_copied(copy.to(), copy.size(), one->agent, one->phases);
   }
   one->waited_for.clear();

@@ -65,7 +65,8 @@ std::string where_mbarriers_stand();
 
 // The race checker's side of copies; nothing under the address sanitizer.
 void note_access(const void* p, std::size_t bytes, bool write);
-void set_in_flight(const void* p, std::size_t bytes, bool in_flight);
+void set_in_flight(const void* p, std::size_t bytes);
+void note_awaited(const void* p, std::size_t bytes);  // no longer; written by this thread
 
 // Mbarriers order single threads. From a block's first mbarrier on, shared memory is checked by
 // what every thread knows of the others' progress. An agent is a thread, or behind the threads the
@@ -78,7 +79,7 @@ void acquire(const Progress& from);
 void join_progress(int first_thread, int count);  // each has seen what all of them had done
 void join_fence();                                // copies see what this thread knows of
 void expect_fenced(const void* p, std::size_t bytes);
-void note_copied(const void* p, std::size_t bytes, int agent, std::uint32_t progress);
+void note_copied(const void* p, std::size_t bytes, int agent, std::uint32_t progress);  // the same
 
 // A kernel may touch device memory while the host keeps out.
 void let_kernel_in();

@@ -202,8 +202,22 @@ void note_access([[maybe_unused]] const void* p, std::size_t bytes, [[maybe_unus
   instrumented = before;
 }
 
-void set_in_flight(const void* p, std::size_t bytes, bool in_flight) {
-  for_cells(p, bytes, [=](Cell& cell, const void*) { cell.in_flight = in_flight; });
+void set_in_flight(const void* p, std::size_t bytes) {
+  for_cells(p, bytes, [](Cell& cell, const void*) { cell.in_flight = true; });
+}
+
+// Nobody has touched it since the copy began, which was checked as a write.
+void note_awaited(const void* p, std::size_t bytes) {
+  const Position me = position();
+  const Access access{p, true, me, current_clock.warp[static_cast<std::size_t>(me.warp)], 0};
+  for_cells(p, bytes, [&](Cell& cell, const void*) {
+    cell.in_flight = false;
+    if (order.by_progress)
+      order.histories[&cell] = {
+          .writer = me.thread, .written = own_count(me.thread), .readers = {}};
+    else
+      note_write(access, cell);
+  });
 }
 
 void begin_block_order() { order = {}; }
@@ -252,7 +266,8 @@ void expect_fenced(const void* p, std::size_t bytes) {
 }
 
 void note_copied(const void* p, std::size_t bytes, int agent, std::uint32_t progress) {
-  for_cells(p, bytes, [=](const Cell& cell, const void*) {
+  for_cells(p, bytes, [=](Cell& cell, const void*) {
+    cell.in_flight = false;
     order.histories[&cell] = {.writer = agent, .written = progress, .readers = {}};
   });
 }
