@@ -22,6 +22,9 @@ namespace {
 constexpr double least_flops = 4e5;  // below that, a thread costs more than it brings
 constexpr Index copied_tiles = 8;    // of A at once
 constexpr Index copy_pad = 16;       // floats between copied rows, against a stride of whole pages
+constexpr Index most_columns = 512;  // of a block of B
+constexpr Index line = 16;           // floats of a cache line
+constexpr Index page = 1024;         // floats: lines that far apart evict one another
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -58,18 +61,21 @@ struct Plan {
   Index floats() const { return threads() * (packed + copied) + partial + transposed; }
 };
 
-// The grid whose largest part is smallest; K is cut only where tiles run out.
+double real(Index value) { return static_cast<double>(value); }
+
+// The grid whose largest part is done first: in tiles' times for each k, its tiles, the lines of A
+// that it fetches once a block of columns and those of B. K is cut only where tiles run out.
 void split(Plan& plan, Index threads, Index tiles_m, Index tiles_n, Index k) {
   double best = 0;
   for (Index gm = 1; gm <= threads; ++gm)
     for (Index gn = 1; gm * gn <= threads; ++gn) {
-      const bool scarce = tiles_m * tiles_n < 4 * threads;
+      const bool scarce = tiles_m * tiles_n < 16 * threads;
       const Index gk = scarce ? std::clamp<Index>(k / 2048, 1, threads / (gm * gn)) : 1;
-      const double part = static_cast<double>(ceil_div(tiles_m, gm) * ceil_div(tiles_n, gn)) /
-                          static_cast<double>(gk);
-      // Among equals: parts of n, each with a B of its own; then parts of m; then of k.
-      const double cost =
-          part * (1 + 1e-3 * static_cast<double>(gm) + 1e-2 * static_cast<double>(gk));
+      const Index rows = ceil_div(tiles_m, gm);
+      const Index cols = ceil_div(tiles_n, gn);
+      const Index passes = ceil_div(cols * micro_kernel().cols, most_columns);  // over A
+      const double cost = (real(rows * cols) + 0.15 * real(rows * passes) + 0.2 * real(cols)) *
+                          (0.99 + 0.01 * real(gk)) / real(gk);
       if (best > 0 && cost >= best) continue;
       best = cost;
       plan.grid_m = gm;
@@ -81,7 +87,6 @@ void split(Plan& plan, Index threads, Index tiles_m, Index tiles_n, Index k) {
 Plan plan_for(const Stream& stream, const Product& p) {
   const MicroKernel& kernel = micro_kernel();
   Plan plan;
-  const auto real = [](Index value) { return static_cast<double>(value); };
   const double flops = 2 * real(p.m) * real(p.n) * real(p.k);
   const double useful = std::min(1 + flops * real(p.batch) / least_flops, real(stream.threads));
   auto threads = static_cast<Index>(useful);
@@ -100,14 +105,14 @@ Plan plan_for(const Stream& stream, const Product& p) {
 
   const Index rows = ceil_div(m, plan.grid_m);
   const Index cols = ceil_div(n, plan.grid_n);
-  plan.packs = !b_by_rows || (rows > 4 * kernel.rows && n > 4 * kernel.cols);
+  plan.packs = !b_by_rows || (n % (a_by_rows ? page / 2 : page) == 0 && rows > 4 * kernel.rows);
   plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
-  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 64 : 512);
-  plan.block_n = plan.short_m ? 1024 : 512;
+  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 64 : 800);
+  plan.block_n = plan.short_m ? 1024 : most_columns;
   if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
   const Index stride = a_by_rows ? p.k : p.m;
   const bool reused = std::min(cols, plan.block_n) >= 3 * kernel.cols;
-  plan.copies = !plan.short_m && reused && (a_by_rows ? stride % 512 == 0 : stride > 64);
+  plan.copies = !plan.short_m && reused && (a_by_rows ? stride % page == 0 : stride > 64);
   if (plan.copies) plan.copied = copied_tiles * kernel.rows * (plan.block_k + copy_pad);
   if (plan.grid_k > 1) plan.partial = (plan.grid_k - 1) * m * n;
   if (plan.swapped) plan.transposed = m * n;
@@ -174,7 +179,9 @@ void copy_tiles(const Operands& o, const Tiles& tiles, Range some, Index k, Inde
 void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range depths, bool adds,
              bool ends, float* packed, float* copied) {
   const MicroKernel& kernel = micro_kernel();
-  const Tiles tiles(rows, kernel.rows);
+  // Rows of C that evict one another while a tile waits for them: fewer of them.
+  const bool crowded = o.ldc % page == 0 && o.k <= 64;
+  const Tiles tiles(rows, crowded ? ceil_div(kernel.rows, 2) : kernel.rows);
   for (Index n0 = cols.begin; n0 < cols.end; n0 += plan.block_n) {
     const Index n1 = std::min(cols.end, n0 + plan.block_n);
     Index k = depths.begin;
@@ -212,6 +219,17 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
                     .bias = o.bias && first ? o.bias + n : nullptr,
                     .accumulate = adds || !first});
       };
+      // While a tile's panels run, the next one's rows of A come: share `panel` of them.
+      const Index panels = ceil_div(n1 - n0, kernel.cols);
+      const auto fetch = [&](Index tile, Index panel) {
+        const Index lines = tiles.height(tile) * ceil_div(depth, line);
+        const Index height = tiles.height(tile);
+        for (Index i = lines * panel / panels; i < lines * (panel + 1) / panels; ++i)
+          __builtin_prefetch(o.a + (tiles.begin(tile) + i % height) * o.a_row + k +
+                             i / height * line);
+      };
+      const bool fetches =
+          !plan.copies && o.a_col == 1 && kernel.rows * ceil_div(depth, line) <= 32 * panels;
       const auto finish = [&](Range done) {
         if (last && ends)
           activate_tile(o.activation, o.c + done.begin * o.ldc + n0, o.ldc, done.size(), n1 - n0);
@@ -233,7 +251,10 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
             aim_at_copy(tile);
           else
             aim(tile);
-          for (Index n = n0; n < n1; n += kernel.cols) run(tile, n);
+          for (Index panel = 0; panel < panels; ++panel) {
+            if (fetches && tile + 1 < tiles.count) fetch(tile + 1, panel);
+            run(tile, n0 + panel * kernel.cols);
+          }
           finish({tiles.begin(tile), tiles.begin(tile + 1)});
         }
       }
