@@ -36,10 +36,14 @@ class LayerNormOp final : public Op {
   }
 
   void backward(Run& run) const override {
-    if (run.wants(0))
+    const bool parameters = run.wants(1) || run.wants(2);
+    if (run.wants(0) && parameters)
+      layer_norm_backward(run.stream, run.din[0], run.din[1], run.din[2], run.workspace,
+                          run.dout[0], run.in[0], run.saved[0], run.saved[1], run.in[1]);
+    else if (run.wants(0))
       layer_norm_dgrad(run.stream, run.din[0], run.dout[0], run.in[0], run.saved[0], run.saved[1],
                        run.in[1]);
-    if (run.wants(1) || run.wants(2))
+    else if (parameters)
       layer_norm_wgrad(run.stream, run.din[1], run.din[2], run.workspace, run.dout[0], run.in[0],
                        run.saved[0], run.saved[1]);
   }

@@ -25,6 +25,9 @@ void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mea
 void layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace,
                       View dy, View x, View mean, View rstd);
 Bytes layer_norm_wgrad_workspace(const Stream& stream, const TensorType& x);
+// Both, with the workspace of wgrad: x and dy are read once.
+void layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
+                         Workspace workspace, View dy, View x, View mean, View rstd, View gamma);
 
 // The fast path, f32: false where the operands are not for it.
 namespace fast {
@@ -34,6 +37,8 @@ bool layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mea
                       View gamma);
 bool layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace,
                       View dy, View x, View mean, View rstd);
+bool layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
+                         Workspace workspace, View dy, View x, View mean, View rstd, View gamma);
 }  // namespace fast
 
 }  // namespace framefold

@@ -113,4 +113,13 @@ void layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspa
   });
 }
 
+void layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
+                         Workspace workspace, View dy, View x, View mean, View rstd, View gamma) {
+  if (!on_device(stream) &&
+      fast::layer_norm_backward(stream, dx, dgamma, dbeta, workspace, dy, x, mean, rstd, gamma))
+    return;
+  layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma);
+  layer_norm_wgrad(stream, dgamma, dbeta, workspace, dy, x, mean, rstd);
+}
+
 }  // namespace framefold

@@ -18,13 +18,11 @@ FRAMEFOLD_SIMD void forward_rows(Index rows, Index width, float eps, float* y, f
                                  const float* beta) {
   const auto count = static_cast<float>(width);
   for (Index r = 0; r < rows; ++r, x += width, y += width) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index c = 0; c < width; ++c) sum += x[c];
+    const float sum = simd::sum_of(
+        width, [=](Index c) __attribute__((always_inline)) { return x[c]; });
     const float m = sum / count;
-    float squares = 0;
-#pragma omp simd reduction(+ : squares)
-    for (Index c = 0; c < width; ++c) squares += (x[c] - m) * (x[c] - m);
+    const float squares = simd::sum_of(
+        width, [=](Index c) __attribute__((always_inline)) { return (x[c] - m) * (x[c] - m); });
     const float s = 1.0F / std::sqrt(squares / count + eps);
     for (Index c = 0; c < width; ++c) y[c] = (x[c] - m) * s * gamma[c] + beta[c];
     mean[r] = m;
@@ -32,24 +30,49 @@ FRAMEFOLD_SIMD void forward_rows(Index rows, Index width, float eps, float* y, f
   }
 }
 
+// Means over a row: of dy gamma, and of dy gamma (x - mean) rstd.
+struct RowMeans {
+  float g, gn;
+};
+
+FRAMEFOLD_INLINE RowMeans means_of(Index width, const float* dy, const float* x, float m, float s,
+                                   const float* gamma) {
+  const float inverse = 1.0F / static_cast<float>(width);
+  const float g = simd::sum_of(
+      width, [=](Index c) __attribute__((always_inline)) { return dy[c] * gamma[c]; });
+  const float gn = simd::sum_of(
+      width, [=](Index c) __attribute__((always_inline)) { return dy[c] * gamma[c] * (x[c] - m); });
+  return {g * inverse, gn * s * inverse};
+}
+
 FRAMEFOLD_SIMD void dgrad_rows(Index rows, Index width, float* dx, const float* dy, const float* x,
                                const float* mean, const float* rstd, const float* gamma) {
-  const float inverse = 1.0F / static_cast<float>(width);
   for (Index r = 0; r < rows; ++r, x += width, dx += width, dy += width) {
     const float m = mean[r];
     const float s = rstd[r];
-    float sum_g = 0;
-    float sum_gn = 0;
-#pragma omp simd reduction(+ : sum_g, sum_gn)
-    for (Index c = 0; c < width; ++c) {
-      const float g = dy[c] * gamma[c];
-      sum_g += g;
-      sum_gn += g * (x[c] - m) * s;
-    }
-    sum_g *= inverse;
-    sum_gn *= inverse;
+    const RowMeans row = means_of(width, dy, x, m, s, gamma);
+#pragma omp simd
     for (Index c = 0; c < width; ++c)
-      dx[c] = s * (dy[c] * gamma[c] - sum_g - (x[c] - m) * s * sum_gn);
+      dx[c] = s * (dy[c] * gamma[c] - row.g - (x[c] - m) * s * row.gn);
+  }
+}
+
+// dgrad_rows and wgrad_rows.
+FRAMEFOLD_SIMD void backward_rows(Index rows, Index width, float* dx, float* dgamma, float* dbeta,
+                                  const float* dy, const float* x, const float* mean,
+                                  const float* rstd, const float* gamma) {
+  for (Index r = 0; r < rows; ++r, x += width, dx += width, dy += width) {
+    const float m = mean[r];
+    const float s = rstd[r];
+    const RowMeans row = means_of(width, dy, x, m, s, gamma);
+#pragma omp simd
+    for (Index c = 0; c < width; ++c) {
+      const float d = dy[c];
+      const float n = (x[c] - m) * s;
+      dgamma[c] += d * n;
+      dbeta[c] += d;
+      dx[c] = s * (d * gamma[c] - row.g - n * row.gn);
+    }
   }
 }
 
@@ -64,6 +87,18 @@ FRAMEFOLD_SIMD void wgrad_rows(Index rows, Index width, float* dgamma, float* db
       dgamma[c] += dy[c] * (x[c] - m) * s;
       dbeta[c] += dy[c];
     }
+  }
+}
+
+// Adds to the parameters' gradients what body(first row, last row, sums [2, C]) adds to the sums.
+template <class Body>
+void add_sums(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace workspace, Index rows,
+              Body&& body) {
+  const Index width = dgamma.size();
+  const float* sums = partial_sums<float>(stream, workspace, rows, 2 * width, body);
+  for (Index c = 0; c < width; ++c) {
+    dgamma.as<float>()[c] += sums[c];
+    dbeta.as<float>()[c] += sums[width + c];
   }
 }
 
@@ -93,6 +128,21 @@ bool fast::layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, Vi
   return true;
 }
 
+bool fast::layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
+                               Workspace workspace, View dy, View x, View mean, View rstd,
+                               View gamma) {
+  if (!supported(stream, x)) return false;
+  const Index width = x.shape[-1];
+  add_sums(stream, dgamma, dbeta, workspace, x.size() / width,
+           [&](Index row, Index end, float* own) {
+             const Index at = row * width;
+             backward_rows(end - row, width, dx.as<float>() + at, own, own + width,
+                           dy.as<float>() + at, x.as<float>() + at, mean.as<float>() + row,
+                           rstd.as<float>() + row, gamma.as<float>());
+           });
+  return true;
+}
+
 Bytes layer_norm_wgrad_workspace(const Stream& stream, const TensorType& x) {
   if (on_device(stream)) return device<&layer_norm_wgrad_workspace>(stream, x);
   return partial_sums_workspace<float>(stream, 2 * x.shape[-1]);
@@ -102,16 +152,12 @@ bool fast::layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, W
                             View dy, View x, View mean, View rstd) {
   if (!supported(stream, x)) return false;
   const Index width = x.shape[-1];
-  const float* sums = partial_sums<float>(
-      stream, workspace, x.size() / width, 2 * width, [&](Index begin, Index end, float* own) {
-        wgrad_rows(end - begin, width, own, own + width, dy.as<float>() + begin * width,
-                   x.as<float>() + begin * width, mean.as<float>() + begin,
-                   rstd.as<float>() + begin);
-      });
-  for (Index c = 0; c < width; ++c) {
-    dgamma.as<float>()[c] += sums[c];
-    dbeta.as<float>()[c] += sums[width + c];
-  }
+  add_sums(stream, dgamma, dbeta, workspace, x.size() / width,
+           [&](Index row, Index end, float* own) {
+             const Index at = row * width;
+             wgrad_rows(end - row, width, own, own + width, dy.as<float>() + at, x.as<float>() + at,
+                        mean.as<float>() + row, rstd.as<float>() + row);
+           });
   return true;
 }
 

@@ -29,16 +29,21 @@ bool supported(const Stream& stream, View x, std::span<const int> axes) {
   return stream.wants(Path::native) && x.dtype == DType::f32 && neighbours;
 }
 
-FRAMEFOLD_SIMD double row_sum(Index count, const float* x) {
+FRAMEFOLD_INLINE double sum_of_row(Index count, const float* x) {
   double total = 0;
   for (Index begin = 0; begin < count; begin += stretch * narrow) {
     const Index end = std::min(begin + stretch * narrow, count);
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index i = begin; i < end; ++i) sum += x[i];
-    total += static_cast<double>(sum);
+    total += static_cast<double>(simd::sum_of(
+        end - begin, [=](Index i) __attribute__((always_inline)) { return x[begin + i]; }));
   }
   return total;
+}
+
+FRAMEFOLD_SIMD double row_sum(Index count, const float* x) { return sum_of_row(count, x); }
+
+FRAMEFOLD_SIMD void reduce_rows(Index rows, Index count, double scale, float* y, const float* x) {
+  for (Index r = 0; r < rows; ++r)
+    y[r] = static_cast<float>(sum_of_row(count, x + r * count) * scale);
 }
 
 // sums[c] += x[r * step + c] for all rows r; at most most_columns columns.
@@ -96,6 +101,13 @@ bool fast::reduce_forward(const Stream& stream, double scale, Tensor y, Workspac
     for (Index c = 0; c < columns; ++c) to[c] = static_cast<float>(sums[c] * scale);
   };
   const Index items = extent.outer * blocks;
+  if (inner == 1 && items >= stream.threads) {
+    parallel_for(stream, items, 1 + grain / extent.terms, [&](Index begin, Index end) {
+      reduce_rows(end - begin, extent.terms, scale, y.as<float>() + begin,
+                  x.as<float>() + begin * extent.terms);
+    });
+    return true;
+  }
   if (items >= stream.threads || x.size() < grain) {
     parallel_for(stream, items, 1 + grain / (extent.terms * std::min(inner, most_columns)),
                  [&](Index first, Index last) {

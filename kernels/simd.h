@@ -5,12 +5,14 @@
 //     for (Index i = 0; i < n; ++i) y[i] = a[i] + b[i];
 //   }
 //
-// Such a function is neither inline nor a template. Sums need `#pragma omp simd reduction(+:s)`.
+// Such a function is neither inline nor a template. Sums need sum_of with a lambda that is
+// always_inline, or, where much else happens, `#pragma omp simd reduction(+:s)`.
 // The functions below have no branches and no calls, so loops over them vectorise.
 #pragma once
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -122,6 +124,22 @@ FRAMEFOLD_INLINE float cos_turns(float u) {
   p = p * s - 4.13416786e1F;
   p = p * s + 6.28318548F;
   return x * p;
+}
+
+// The sum of term(0) ... term(count - 1) in 64 lanes, which meet by halves: the same order for
+// every instruction set, and neither the terms nor the lanes wait for one another.
+template <class Term>
+FRAMEFOLD_INLINE float sum_of(std::ptrdiff_t count, Term term) {
+  constexpr std::ptrdiff_t lanes = 64;
+  float part[lanes] = {};
+  std::ptrdiff_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (std::ptrdiff_t l = 0; l < lanes; ++l) part[l] += term(i + l);
+  for (std::ptrdiff_t l = 0; l < count - i; ++l) part[l] += term(i + l);
+#pragma GCC unroll 8
+  for (std::ptrdiff_t half = lanes / 2; half > 0; half /= 2)
+    for (std::ptrdiff_t l = 0; l < half; ++l) part[l] += part[l + half];
+  return part[0];
 }
 
 }  // namespace framefold::simd
