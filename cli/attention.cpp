@@ -83,7 +83,7 @@ void run(const Arguments& arguments) {
   if (config.model.name != "videomae")
     fail(ErrorCode::config, "model ", config.model.name,
          " attends to nothing; this is for videomae");
-  const std::shared_ptr<const Dataset> clips = arguments.encoder.clips(config);
+  const std::shared_ptr<const Dataset> clips = arguments.encoder.clips(config).clips;
   const ModelOptions model = videomae_options(model_options(config));
   const ClipShape& shape = model.clip;
   const Extents grid = videomae_mask(model).grid;

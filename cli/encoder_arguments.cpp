@@ -42,13 +42,13 @@ Config EncoderArguments::resolve() const {
   return resolved;
 }
 
-std::shared_ptr<const Dataset> EncoderArguments::clips(const Config& resolved) const {
-  const Split parts = open_data(resolved, false);
+EncoderClips EncoderArguments::clips(const Config& resolved) const {
+  Split parts = open_data(resolved, false);
   auto clips = part == "train" ? parts.train : parts.held_out;
   if (!clips)
     fail(ErrorCode::config, "there are no ", part, " clips (data.held_out is ",
          resolved.data.held_out, "); choose the other --part, or give clips with --data");
-  return clips;
+  return {std::move(clips), std::move(parts.skipped)};
 }
 
 }  // namespace framefold

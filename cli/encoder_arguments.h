@@ -10,6 +10,11 @@
 
 namespace framefold {
 
+struct EncoderClips {
+  std::shared_ptr<const Dataset> clips;
+  std::vector<std::string> skipped;  // a message for each file that was left out on opening
+};
+
 struct EncoderArguments {
   std::string path;    // a run's folder, or a safetensors file
   std::string config;  // for a file: the model's preset or TOML file
@@ -19,7 +24,7 @@ struct EncoderArguments {
 
   void add_to(CLI::App& command);
   Config resolve() const;  // without augmentation; all of other data is held out
-  std::shared_ptr<const Dataset> clips(const Config& resolved) const;
+  EncoderClips clips(const Config& resolved) const;
 };
 
 }  // namespace framefold

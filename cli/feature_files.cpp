@@ -32,8 +32,41 @@ Encoder compile_encoder(const Config& config, FeatureKind kind, Index batch) {
           x};
 }
 
+// Clips as they are read one after the other: which are good, and why the others are not.
+class Reader {
+ public:
+  Reader(const DataConfig& data, const Dataset& clips)
+      : clips_(clips), skip_(data.on_bad == "skip"), budget_(data.bad_budget) {}
+
+  // False where the clip is damaged and may be left out; an Error where it may not.
+  bool read(Index row, void* clip) {
+    try {
+      clips_.read(row, {}, {clip, DType::u8, clips_.shape()});
+    } catch (const Error& error) {
+      const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
+      if (!skip_ || !damaged) throw;
+      const std::string name = clips_.name(row), why = error.what();
+      skipped.push_back(why.find(name) == std::string::npos ? name + ": " + why : why);
+      if (budget_ > 0 && std::ssize(skipped) > budget_)
+        fail(ErrorCode::format, skipped.size(), " clips were damaged, ", budget_,
+             " are allowed (data.bad_budget); the last: ", skipped.back());
+      return false;
+    }
+    good.push_back(row);
+    return true;
+  }
+
+  std::vector<Index> good;
+  std::vector<std::string> skipped;
+
+ private:
+  const Dataset& clips_;
+  bool skip_;
+  Index budget_;
+};
+
 void encode_clips(const Config& config, const Dataset& clips, FeatureKind kind,
-                  const fs::path& weights, Features& made) {
+                  const fs::path& weights, Reader& reader, Features& made) {
   Index done = 0;
   const Index size = clips.shape().size();
   std::unique_ptr<Parameters> parameters;
@@ -46,29 +79,32 @@ void encode_clips(const Config& config, const Dataset& clips, FeatureKind kind,
       load_initial(weights, *parameters);
       made.shape = encoder.plan->graph().shape(encoder.features);
       made.shape[0] = clips.size();
-      made.values.resize(static_cast<std::size_t>(made.shape.size()));
+      made.values.reserve(static_cast<std::size_t>(made.shape.size()));
     }
     Executor executor(encoder.plan, *parameters);
+    std::vector<bool> good(static_cast<std::size_t>(batch));
     auto* input = executor.input("clip").as<std::uint8_t>();
     for (; done + batch <= clips.size(); done += batch) {
       for (Index row = 0; row < batch; ++row)
-        clips.read(done + row, {}, {input + row * size, DType::u8, clips.shape()});
+        good[static_cast<std::size_t>(row)] = reader.read(done + row, input + row * size);
       executor.run({}, false);
-      std::copy_n(executor.value(encoder.features).as<float>(), batch * made.width(),
-                  made.values.data() + done * made.width());
+      const auto* features = executor.value(encoder.features).as<float>();
+      for (Index row = 0; row < batch; ++row)
+        if (good[static_cast<std::size_t>(row)])
+          made.values.insert(made.values.end(), features + row * made.width(),
+                             features + (row + 1) * made.width());
     }
   }
 }
 
-void read_pixels(const Dataset& clips, Features& made) {
+void read_pixels(const Dataset& clips, Reader& reader, Features& made) {
   made.shape = {clips.size(), clips.shape().size()};
-  made.values.resize(static_cast<std::size_t>(made.shape.size()));
+  made.values.reserve(static_cast<std::size_t>(made.shape.size()));
   std::vector<std::uint8_t> clip(static_cast<std::size_t>(made.width()));
-  for (Index row = 0; row < clips.size(); ++row) {
-    clips.read(row, {}, {clip.data(), DType::u8, clips.shape()});
-    std::ranges::transform(clip, made.values.data() + row * made.width(),
-                           [](std::uint8_t p) { return static_cast<float>(p) / 255; });
-  }
+  for (Index row = 0; row < clips.size(); ++row)
+    if (reader.read(row, clip.data()))
+      std::ranges::transform(clip, std::back_inserter(made.values),
+                             [](std::uint8_t p) { return static_cast<float>(p) / 255; });
 }
 
 // numpy's format, version 1.0: a dictionary padded so that the data begins at a multiple of 64.
@@ -102,12 +138,18 @@ Json rows_of(const Features& features) {
 Features extract_features(const Config& config, const Dataset& clips, FeatureKind kind,
                           const fs::path& weights) {
   Features made;
+  Reader reader(config.data, clips);
   if (kind == FeatureKind::pixels)
-    read_pixels(clips, made);
+    read_pixels(clips, reader, made);
   else
-    encode_clips(config, clips, kind, weights, made);
+    encode_clips(config, clips, kind, weights, reader, made);
+  if (reader.good.empty())
+    fail(ErrorCode::format, "none of ", clips.size(), " clips can be read; the first: ",
+         reader.skipped.empty() ? "there is none" : reader.skipped.front());
+  made.shape[0] = std::ssize(reader.good);
+  made.skipped = std::move(reader.skipped);
   made.classes = clips.classes();
-  for (Index row = 0; row < clips.size(); ++row) {
+  for (const Index row : reader.good) {
     const Moment moment = clips.moment(row, {});
     made.names.push_back(clips.name(row));
     made.labels.push_back(static_cast<std::int32_t>(clips.label(row)));
@@ -124,7 +166,8 @@ void write_features(const fs::path& path, const Features& features,
   const Index rows = features.rows();
   if (path.extension() == ".npy") {
     write_file(path, npy(features));
-    Json beside{{"classes", features.classes}, {"rows", rows_of(features)}};
+    Json beside{
+        {"classes", features.classes}, {"rows", rows_of(features)}, {"skipped", features.skipped}};
     for (const auto& [name, value] : notes) beside[name.substr(name.find('.') + 1)] = value;
     return write_file(path.string() + ".json", beside.dump(1) + '\n');
   }
@@ -133,6 +176,7 @@ void write_features(const fs::path& path, const Features& features,
   SafetensorsMetadata metadata = notes;
   metadata["framefold.rows"] = Json(features.names).dump();
   metadata["framefold.classes"] = Json(features.classes).dump();
+  metadata["framefold.skipped"] = Json(features.skipped).dump();
   const auto view = [](const auto& values, DType type, const Shape& shape) {
     return View{values.data(), type, shape};
   };

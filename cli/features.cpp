@@ -16,22 +16,26 @@ struct Arguments {
 
 void run(const Arguments& arguments) {
   const Config config = arguments.encoder.resolve();
-  const std::shared_ptr<const Dataset> clips = arguments.encoder.clips(config);
+  EncoderClips clips = arguments.encoder.clips(config);
   const FeatureKind kind = arguments.pixels   ? FeatureKind::pixels
                            : arguments.tokens ? FeatureKind::tokens
                                               : FeatureKind::pooled;
   std::string weights;
   if (!arguments.pixels) weights = weights_of(arguments.encoder.path).string();
-  const Features found = extract_features(config, *clips, kind, weights);
+  Features found = extract_features(config, *clips.clips, kind, weights);
+  found.skipped.insert(found.skipped.begin(), clips.skipped.begin(), clips.skipped.end());
   write_features(arguments.out, found,
-                 {{"framefold.weights", weights}, {"framefold.data", clips->description()}});
+                 {{"framefold.weights", weights}, {"framefold.data", clips.clips->description()}});
   if (arguments.json)
     return print(Json{{"file", arguments.out},
                       {"weights", weights},
                       {"rows", found.rows()},
                       {"shape", std::vector<Index>(found.shape.begin(), found.shape.end())},
-                      {"classes", found.classes}});
-  print(text(arguments.out, ": ", found.shape, " of ", clips->description(), "\n"));
+                      {"classes", found.classes},
+                      {"skipped", found.skipped}});
+  for (const std::string& message : found.skipped) print("left out: " + message + '\n');
+  print(text(arguments.out, ": ", found.shape, " of ", clips.clips->description(),
+             found.skipped.empty() ? "" : text(", ", found.skipped.size(), " left out"), "\n"));
 }
 
 }  // namespace

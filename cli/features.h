@@ -9,7 +9,7 @@
 //   frames     i32  [R, 2]       the first and the last frame, as the file counts them
 //   seconds    f64  [R, 2]       when they are shown; NaN where there is no clock
 //   metadata   "framefold.rows": a JSON list of the rows' names; "framefold.classes": of the
-//   classes
+//   classes; "framefold.skipped": what was left out because it is damaged, a message each
 //
 // FILE.npy holds the features alone; FILE.npy.json beside it the rest, a row each.
 #pragma once
@@ -29,6 +29,7 @@ struct Features {
   std::vector<std::int32_t> labels, frames;
   std::vector<double> seconds;
   std::vector<std::string> names, classes;
+  std::vector<std::string> skipped;  // what has no row, and why
 
   Index rows() const { return shape[0]; }
   Index width() const { return shape.size() / shape[0]; }  // numbers of a row
@@ -36,7 +37,9 @@ struct Features {
 
 enum class FeatureKind : std::uint8_t { pooled, tokens, pixels };
 
-// Of every clip, in their order. `weights` is a safetensors file with the encoder's.
+// Of every clip, in their order. `weights` is a safetensors file with the encoder's. A damaged clip
+// is an Error (format or file), or, where data.on_bad is skip, one of `skipped`, up to
+// data.bad_budget of them.
 Features extract_features(const Config& config, const Dataset& clips, FeatureKind kind,
                           const std::filesystem::path& weights);
 

@@ -21,6 +21,7 @@
 #include "io/safetensors.h"
 #include "io/video_index.h"
 #include "tests/codecs_test.h"
+#include "tests/data.h"
 #include "tests/temporary.h"
 
 namespace framefold {
@@ -701,6 +702,75 @@ TEST_F(Command, BadVideosOfAList) {
   const Result without = train({"--set", "data.on_bad=skip"});
   EXPECT_EQ(without.code, exit_done) << without.err;
   EXPECT_NE(without.err.find("list.txt:2: there is no file"), std::string::npos) << without.err;
+}
+
+// The rows of damaged clips are left out, named and counted, or stop the command.
+TEST_F(Command, FeaturesOfDamagedVideos) {
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
+  for (int i = 0; i < 5; ++i) directory.write(text(i, ".y4m"), grey_video(4 + i));
+  directory.write("bad.mp4", "no video");
+  directory.write("list.txt",
+                  "0.y4m 0\nbad.mp4 1\n1.y4m 0\n2.y4m 1\nbad.mp4 0\n3.y4m 0\n4.y4m 1\n");
+  directory.write("list.toml",
+                  "[data]\nkind = 'list'\npath = 'list.txt'\nframes = 2\nheight = 8\nwidth = 8\n"
+                  "held_out = 0.3\non_bad = 'skip'\n[model]\nwidths = [4]\n"
+                  "[train]\nbatch = 3\nsteps = 0\nthreads = 1\nschedule = 'constant'\n");
+  ASSERT_EQ(run({"train", "list.toml", "--name", "run"}).code, exit_done);
+  const auto features = [&](Words more) {
+    more.insert(more.begin(), {"features", "runs/run", "--data", "list.txt"});
+    return run(more);
+  };
+  const Result stored = features({"--out", "all.npy", "--json"});
+  ASSERT_EQ(stored.code, exit_done) << stored.err;
+  EXPECT_EQ(stored.json()["rows"], 5);
+  EXPECT_EQ(stored.json()["skipped"].size(), 2U);
+  const Json beside = Json::parse(read_file(directory / "all.npy.json", 1 << 20));
+  const std::vector<int> labels{0, 0, 1, 0, 1};
+  ASSERT_EQ(beside["rows"].size(), labels.size());
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    const std::string name = beside["rows"][row]["name"];
+    EXPECT_NE(name.find(text(row, ".y4m")), std::string::npos) << name;
+    EXPECT_EQ(beside["rows"][row]["label"], labels[row]);
+  }
+  EXPECT_NE(beside["skipped"][1].get<std::string>().find("bad.mp4"), std::string::npos);
+
+  // The good ones have the features that they have alone.
+  directory.write("good.txt", "0.y4m 0\n1.y4m 0\n2.y4m 1\n3.y4m 0\n4.y4m 1\n");
+  for (const std::string kind : {"--pixels", "--tokens"}) {
+    ASSERT_EQ(features({kind, "--out", "all.npy"}).code, exit_done);
+    ASSERT_EQ(run({"features", "runs/run", "--data", "good.txt", kind, "--out", "good.npy"}).code,
+              exit_done);
+    EXPECT_EQ(read_file(directory / "all.npy", 1 << 20),
+              read_file(directory / "good.npy", 1 << 20));
+  }
+  EXPECT_NE(features({"--out", "all.safetensors"}).out.find("2 left out"), std::string::npos);
+  EXPECT_NE(read_file(directory / "all.safetensors", 1 << 20).find("framefold.skipped"),
+            std::string::npos);
+
+  const auto refused = [&](Words more, const std::string& message) {
+    more.insert(more.end(), {"--out", "none.npy"});
+    const Result result = features(more);
+    EXPECT_EQ(result.code, exit_data) << result.err;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+    EXPECT_FALSE(fs::exists(directory / "none.npy"));
+  };
+  refused({"--set", "data.on_bad=fail"}, "bad.mp4: is no video");
+  refused({"--set", "data.bad_budget=1"}, "2 clips were damaged, 1 are allowed");
+  const Result windows =
+      features({"--set", "data.sampling=windows", "--out", "windows.npy", "--json"});
+  ASSERT_EQ(windows.code, exit_done) << windows.err;
+  EXPECT_EQ(windows.json()["skipped"].size(), 2U);
+
+  const fs::path corrupted = test_data("hostile/corrupted.mp4");
+  if (corrupted.empty()) GTEST_SKIP() << "hostile/corrupted.mp4 is absent";
+  directory.write("list.txt", "0.y4m 0\n" + corrupted.string() + " 1\n");
+  const Result hostile = features(
+      {"--out", "hostile.npy", "--json", "--set", "data.isolate=true", "--set", "data.stride=100"});
+  ASSERT_EQ(hostile.code, exit_done) << hostile.err;
+  EXPECT_EQ(hostile.json()["rows"], 1);
+  ASSERT_EQ(hostile.json()["skipped"].size(), 1U);
+  EXPECT_NE(hostile.json()["skipped"][0].get<std::string>().find("corrupted.mp4"),
+            std::string::npos);
 }
 
 // Other data may be of another kind: here pictures, which need no codecs.
