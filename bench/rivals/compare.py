@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+WHOLE = ("step/", "features/")  # rows of whole models, whose memory is told
 HERE = pathlib.Path(__file__).parent
 sys.dont_write_bytecode = True
 
@@ -100,7 +101,7 @@ def groups(names):
     its memory."""
     grouped = {}
     for name in names:
-        grouped.setdefault(name if name.startswith("step/") else name.split("/")[0], []).append(name)
+        grouped.setdefault(name if name.startswith(WHOLE) else name.split("/")[0], []).append(name)
     return grouped.values()
 
 
@@ -126,7 +127,7 @@ def table(result):
              "| same result | memory, MB | PyTorch, MB |",
              "|---|---|---|---|---|---|---|---|---|"]
     for name, row in result["rows"].items():
-        step = name.startswith("step/")
+        step = name.startswith(WHOLE)
         memory = f"{row['our_peak'] / 1e6:.0f} | {row['their_peak'] / 1e6:.0f}" if step else " | "
         roof = f"{100 * row['of_roof']:.0f} %" if row["of_roof"] else ""
         lines.append(f"| {name} | {1e3 * row['ours']:.3f} | {1e3 * row['theirs']:.3f} | "
@@ -146,7 +147,7 @@ def main():
     arguments = parser.parse_args()
     wanted = [row for row in rows(arguments.torch)
               if not arguments.prefixes or row.startswith(tuple(arguments.prefixes))]
-    wanted.sort(key=lambda row: not row.startswith("step/"))  # whole steps first
+    wanted.sort(key=lambda row: not row.startswith(WHOLE))  # whole steps first
     result = {"date": time.strftime("%Y-%m-%d"), "processor": processor(),
               "cores": os.cpu_count(), "rounds": arguments.rounds, "rows": {},
               "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,

@@ -583,10 +583,68 @@ def videomae_step(budget):
     return median_seconds(work, budget), None, None, "compiled" if COMPILED else "eager"
 
 
+def filled_encoder(model):
+    """transformers' encoder with the weights of bench_step.cpp's, in its order of parameters."""
+    state, number = {}, 0
+
+    def take(shape):
+        nonlocal number
+        number += 1
+        return values(number - 1, *shape) * (9 / shape[0] ** 0.5 if len(shape) == 2 else 1)
+
+    def norm(name, width):
+        state[name + ".weight"], state[name + ".bias"] = 1 + take((width,)), take((width,))
+
+    def dense(name, inner, width):
+        state[name + ".weight"], state[name + ".bias"] = take((inner, width)).t(), take((width,))
+
+    config = model.config
+    width, hidden = config.hidden_size, config.intermediate_size
+    kernel = (config.tubelet_size, config.patch_size, config.patch_size, config.num_channels)
+    projection = "embeddings.patch_embeddings.projection"
+    weight = take((int(numpy.prod(kernel)), width))
+    state[projection + ".weight"] = weight.view(*kernel, width).permute(4, 3, 0, 1, 2)
+    state[projection + ".bias"] = take((width,))
+    for i in range(config.num_hidden_layers):
+        layer = f"encoder.layer.{i}."
+        norm(layer + "layernorm_before", width)
+        parts = take((width, 3 * width)).t().chunk(3)
+        for part, weight in zip(("query", "key", "value"), parts):
+            state[layer + f"attention.attention.{part}.weight"] = weight
+        for part in ("query", "value"):
+            state[layer + f"attention.attention.{part}.bias"] = take((width,))
+        dense(layer + "attention.output.dense", width, width)
+        norm(layer + "layernorm_after", width)
+        dense(layer + "intermediate.dense", width, hidden)
+        dense(layer + "output.dense", hidden, width)
+    norm("layernorm", width)
+    model.load_state_dict(state)
+    return model
+
+
+def videomae_features(budget):
+    """The mean of VideoMAE-B's tokens by transformers' model, without gradients."""
+    from transformers import VideoMAEConfig, VideoMAEModel
+
+    config = VideoMAEConfig(use_mean_pooling=False, attn_implementation="sdpa")
+    model = filled_encoder(VideoMAEModel(config).eval())
+    clip = pixels(1, 16, 224, 224, 3).float() / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    clip = ((clip - mean) / std).permute(0, 1, 4, 2, 3).contiguous()
+
+    def work():
+        return model(clip).last_hidden_state.mean(1)
+
+    with torch.inference_mode():
+        total, scale = checksum([work()])
+        return median_seconds(work, budget), total, scale
+
+
 ROWS["step/dense"] = dense_step
 ROWS["step/video"] = video_step
 if importlib.util.find_spec("transformers"):
     ROWS["step/videomae_s"] = videomae_step
+    ROWS["features/videomae_b"] = videomae_features
 
 
 def main():
