@@ -61,4 +61,13 @@ struct LinearProbe {
 double linear_probe(const Features& train, const Features& held_out, const LinearProbe& options,
                     const Stream& stream);
 
+// Ridge regression of the number that a row's class is named by ("3", "-0.5") on features that
+// `train` standardises: least squares, and `decay` times the rows times the weights' squares.
+struct NumberProbe {
+  double mse = 0;           // of the rows of `held_out`
+  double r2 = 0;            // 1 - mse over the variance of their numbers
+  double baseline_mse = 0;  // of always saying the mean of the numbers of `train`
+};
+NumberProbe number_probe(const Features& train, const Features& held_out, double decay);
+
 }  // namespace framefold

@@ -1,6 +1,7 @@
 // framefold probe TRAIN HELD_OUT: what stored features know.
 #include <Eigen/Dense>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "cli/command.h"
@@ -17,7 +18,7 @@ struct Arguments {
   std::string train, held_out;
   Index neighbours = 20, threads = 0;
   LinearProbe linear;
-  bool json = false;
+  bool regress = false, json = false;
 };
 
 void check_pair(const Features& train, const Features& held_out) {
@@ -63,10 +64,45 @@ std::vector<float> standardized(const Features& features, const Features& train)
   return made;
 }
 
+// The number that each row's class is named by.
+Eigen::VectorXd numbers_of(const Features& features) {
+  std::vector<double> named;
+  for (const std::string& name : features.classes) {
+    const char* end = name.data() + name.size();
+    double number = 0;
+    const auto [read, error] = std::from_chars(name.data(), end, number);
+    if (error != std::errc{} || read != end || !std::isfinite(number))
+      fail(ErrorCode::config, "the class \"", name,
+           "\" is no number; a regression needs classes that are named by numbers");
+    named.push_back(number);
+  }
+  Eigen::VectorXd numbers(features.rows());
+  for (Index row = 0; row < features.rows(); ++row)
+    numbers[row] = named[static_cast<std::size_t>(features.labels[static_cast<std::size_t>(row)])];
+  return numbers;
+}
+
+void regress(const Arguments& arguments, const Features& train, const Features& held_out) {
+  const NumberProbe found = number_probe(train, held_out, arguments.linear.weight_decay);
+  if (arguments.json)
+    return print(Json{{"train", train.rows()},
+                      {"held_out", held_out.rows()},
+                      {"numbers", train.width()},
+                      {"mse", found.mse},
+                      {"r2", found.r2},
+                      {"baseline_mean_mse", found.baseline_mse}});
+  TextTable table({"", "MSE", "R2"});
+  table.row({"linear regression", with_digits(found.mse, 4), with_digits(found.r2, 3)});
+  table.row({"always the training rows' mean", with_digits(found.baseline_mse, 4), ""});
+  print(text(train.rows(), " rows of ", train.width(), " numbers to learn from, ", held_out.rows(),
+             " held out\n\n", table.text()));
+}
+
 void run(const Arguments& arguments) {
   const Features train = read_features(arguments.train);
   const Features held_out = read_features(arguments.held_out);
   check_pair(train, held_out);
+  if (arguments.regress) return regress(arguments, train, held_out);
   TrainConfig threads;
   threads.threads = arguments.threads;
   const Index k = std::min(arguments.neighbours, train.rows());
@@ -161,6 +197,30 @@ double linear_probe(const Features& train, const Features& held_out, const Linea
   return static_cast<double>(right) / static_cast<double>(held_out.rows());
 }
 
+NumberProbe number_probe(const Features& train, const Features& held_out, double decay) {
+  const auto rows_of = [&](const Features& features) -> Eigen::MatrixXd {
+    const std::vector<float> values = standardized(features, train);
+    return Eigen::Map<const Rows>(values.data(), features.rows(), features.width()).cast<double>();
+  };
+  const Eigen::MatrixXd x = rows_of(train);
+  const Eigen::VectorXd y = numbers_of(train), asked = numbers_of(held_out);
+  const double mean = y.mean(), rows = static_cast<double>(asked.size());
+  const Eigen::VectorXd centred = y.array() - mean;
+  // Of the normal equations and their dual the smaller: x' (x x' + l)^-1 is (x' x + l)^-1 x'.
+  const bool dual = x.cols() > x.rows();
+  Eigen::MatrixXd gram = dual ? Eigen::MatrixXd(x * x.transpose()) : x.transpose() * x;
+  gram.diagonal().array() += decay * static_cast<double>(x.rows()) + 1e-9;
+  const Eigen::VectorXd weights = dual ? Eigen::VectorXd(x.transpose() * gram.ldlt().solve(centred))
+                                       : gram.ldlt().solve(x.transpose() * centred);
+  const Eigen::VectorXd said = (rows_of(held_out) * weights).array() + mean;
+  const double variance = (asked.array() - asked.mean()).square().sum() / rows;
+  NumberProbe found;
+  found.mse = (said - asked).squaredNorm() / rows;
+  found.r2 = 1 - found.mse / variance;
+  found.baseline_mse = (asked.array() - mean).square().sum() / rows;
+  return found;
+}
+
 void add_probe(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = subcommand(
@@ -174,6 +234,8 @@ void add_probe(CLI::App& app) {
   };
   file("TRAIN", arguments->train, "Features to learn from (`framefold features`)");
   file("HELD_OUT", arguments->held_out, "Features to test on");
+  command->add_flag("--regress", arguments->regress,
+                    "Tell the number that a class is named by, by a linear layer alone");
   command->add_option("--neighbours", arguments->neighbours, "How many vote")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
