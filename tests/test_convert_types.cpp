@@ -28,10 +28,10 @@ TEST(ConvertTypes, TiesGoToTheEvenNeighbour) {
 
 void convert_on_device(Index size, Bytes skew) {
   const simt::DeviceMemory from(static_cast<Bytes>(size) * sizeof(float) + skew);
-  const simt::DeviceMemory to(static_cast<Bytes>(size) * sizeof(bf16));
+  const simt::DeviceMemory to(static_cast<Bytes>(size) * sizeof(bf16) + skew);
   const simt::DeviceMemory again(static_cast<Bytes>(size) * sizeof(float));
   auto* x = reinterpret_cast<float*>(static_cast<std::byte*>(from.data) + skew);
-  auto* y = static_cast<bf16*>(to.data);
+  auto* y = reinterpret_cast<bf16*>(static_cast<std::byte*>(to.data) + skew);
   auto* back = static_cast<float*>(again.data);
   for (Index i = 0; i < size; ++i) x[i] = Random{6, 6}.normal(static_cast<std::uint64_t>(i));
   {
