@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "kernels/device.h"
 #include "kernels/device/check.h"
 
 namespace framefold::gpu {
