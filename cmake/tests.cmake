@@ -40,9 +40,14 @@ add_dependencies(framefold-tests framefold)
 
 # Vendors' libraries check descriptors, and cuDNN makes plans for a described GPU, without one.
 if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
-  add_executable(framefold-vendor-tests tests/vendor/cublaslt.cpp tests/vendor/cudnn.cpp)
+  add_library(framefold_driver_double SHARED tests/vendor/driver.cpp)
+  set_target_properties(framefold_driver_double PROPERTIES OUTPUT_NAME cuda SOVERSION 1
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/driver)  # where no program of ours looks
+  add_executable(framefold-vendor-tests tests/vendor/attention.cpp tests/vendor/cublaslt.cpp
+    tests/vendor/cudnn.cpp tests/vendor/lstm.cpp)
   target_link_libraries(framefold-vendor-tests PRIVATE
-    framefold_kernels CUDA::cudart_static GTest::gtest_main)
+    framefold_kernels CUDA::cudart_static GTest::gtest_main
+    -Wl,--no-as-needed framefold_driver_double -Wl,--as-needed)
   target_include_directories(framefold-vendor-tests SYSTEM PRIVATE ${CUDNN_INCLUDE})
   gtest_discover_tests(framefold-vendor-tests DISCOVERY_TIMEOUT 60)
 endif()

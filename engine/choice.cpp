@@ -26,9 +26,13 @@ std::string signature_of(const Plan& plan, const Step& step) {
   for (const Value value : node.in) in.push_back(graph.type(value));
   const auto attributes = node.op->vendor_attributes(plan.options().stream, in);
   if (!attributes) return {};
-  const bool forward = step.kind == Step::Kind::forward;
-  std::string signature =
-      text(node.op->name(), forward ? " forward, " : " backward, ", *attributes);
+  const bool both = node.op->one_path_both_ways();
+  const bool forward = step.kind == Step::Kind::forward || both;
+  std::string signature = text(node.op->name(),
+                               both      ? ", "
+                               : forward ? " forward, "
+                                         : " backward, ",
+                               *attributes);
   for (std::size_t i = 0; i < in.size(); ++i) {
     signature += text(", ", in[i]);
     if (!forward && step.din[i].home != Slot::Home::none) signature += " and its gradient";

@@ -16,7 +16,8 @@
 namespace framefold {
 
 // All that a step's time depends on but for the machine: operation, direction, attributes, types of
-// operands, which gradients are wanted. Empty where there is nothing to choose.
+// operands, which gradients are wanted. Empty where there is nothing to choose; the same for both
+// directions of an operation that must take one path.
 std::string signature_of(const Plan& plan, const Step& step);
 
 using Choices = std::map<std::string, Path>;  // by signature: native or vendor

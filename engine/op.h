@@ -92,6 +92,8 @@ class Op {
   virtual std::optional<std::string> vendor_attributes(const Stream&, const Types&) const {
     return std::nullopt;
   }
+  // Whether backward reads what only forward on the same path has saved: one choice for both.
+  virtual bool one_path_both_ways() const { return false; }
 };
 
 using OpPtr = std::shared_ptr<const Op>;

@@ -55,6 +55,13 @@ class AttentionOp final : public Op {
     return 2.5 * forward_flops(in, out);
   }
 
+  std::optional<std::string> vendor_attributes(const Stream& stream,
+                                               const Types& in) const override {
+    if (!attention_has_vendor(stream, attention_, in[0], in.size() > 1)) return std::nullopt;
+    return text("heads ", attention_.heads, attention_.causal ? ", causal" : "", ", scale ",
+                attention_.scale);
+  }
+
  private:
   static View lengths(const Run& run) { return run.in.size() > 1 ? View(run.in[1]) : View(); }
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "engine/ops.h"
 #include "kernels/check.h"
 
@@ -45,17 +43,17 @@ class LstmOp final : public Op {
     const TensorType& x = in[0];
     const Index hidden = out[0].shape[2];
     const int reals = static_cast<int>(in.size()) - (lengths_ < 0 ? 0 : 1);
-    const TensorType gates = gates_of(out[0]);
-    return {.saved = {gates, {gates.dtype, out[0].shape}},
+    const DType master = master_of(x.dtype);
+    Types saved{{master, {x.shape[0], x.shape[1], 4 * hidden}}, {master, out[0].shape}};
+    if (const Bytes reserve = lstm_reserve(stream, x, hidden, peepholes_ >= 0, lengths_ >= 0))
+      saved.push_back({DType::u8, {static_cast<Index>(reserve)}});
+    return {.saved = saved,
             .reads_inputs = Operands::first(static_cast<int>(in.size())),
             .reads_outputs = {0},
             .differentiable = Operands::first(reals),
             .accumulates = peepholes_ < 0 ? Operands{1, 2, 3} : Operands{1, 2, 3, 4},
             .forward_workspace = lstm_forward_workspace(stream, x, hidden),
-            .backward_workspace = Workspace::padded(gates.bytes()) +
-                                  std::max({lstm_dgates_workspace(stream, x, hidden),
-                                            lstm_dgrad_workspace(stream, x, hidden),
-                                            lstm_wgrad_workspace(stream, x, hidden)})};
+            .backward_workspace = lstm_backward_workspace(stream, x, hidden)};
   }
 
   void forward(Run& run) const override {
@@ -64,7 +62,8 @@ class LstmOp final : public Op {
                   .h_last = run.out[1],
                   .c_last = run.out[2],
                   .gates = run.saved[0],
-                  .cells = run.saved[1]},
+                  .cells = run.saved[1],
+                  .reserve = reserve(run)},
                  run.workspace, inputs(run));
   }
 
@@ -75,18 +74,14 @@ class LstmOp final : public Op {
                               .cells = run.saved[1],
                               .dh = run.dout[0],
                               .dh_last = run.dout[1],
-                              .dc_last = run.dout[2]};
-    const Tensor dgates = run.workspace.take(gates_of(run.out[0].type()));
-    lstm_dgates(run.stream, dgates, at(run.din, start_), at(run.din, start_, 1), run.workspace, in,
-                results);
-    if (run.wants(0)) lstm_dgrad(run.stream, run.din[0], run.workspace, dgates, in.wx);
-    if (run.wants(2))
-      lstm_wgrad(run.stream,
-                 {.wx = run.din[1],
-                  .wh = run.din[2],
-                  .bias = run.din[3],
-                  .peepholes = at(run.din, peepholes_)},
-                 run.workspace, dgates, in, results);
+                              .dc_last = run.dout[2],
+                              .reserve = reserve(run)};
+    lstm_backward(run.stream, run.din[0], at(run.din, start_), at(run.din, start_, 1),
+                  {.wx = run.din[1],
+                   .wh = run.din[2],
+                   .bias = run.din[3],
+                   .peepholes = at(run.din, peepholes_)},
+                  run.workspace, in, results);
   }
 
   double forward_flops(const Types& in, const Types& out) const override {
@@ -94,10 +89,18 @@ class LstmOp final : public Op {
     return 8.0 * static_cast<double>(h.size()) * static_cast<double>(in[0].shape[2] + h[2]);
   }
 
- private:
-  static TensorType gates_of(const TensorType& h) {
-    return {master_of(h.dtype), {h.shape[0], h.shape[1], 4 * h.shape[2]}};
+  std::optional<std::string> vendor_attributes(const Stream& stream,
+                                               const Types& in) const override {
+    Stream vendor = stream;
+    vendor.path = Path::vendor;
+    if (lstm_reserve(vendor, in[0], in[2].shape[0], peepholes_ >= 0, lengths_ >= 0) == 0)
+      return std::nullopt;
+    return start_ >= 0 ? "with a state at the start" : "";
   }
+  bool one_path_both_ways() const override { return true; }
+
+ private:
+  static Tensor reserve(const Run& run) { return run.saved.size() > 2 ? run.saved[2] : Tensor{}; }
   static const TensorType* find(const Types& types, int input) {
     return input < 0 ? nullptr : &types[static_cast<std::size_t>(input)];
   }

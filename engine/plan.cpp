@@ -107,6 +107,7 @@ class Planner {
       for (const Path path : {Path::native, Path::vendor}) {
         stream.path = path;
         const Needs other = node(n).op->needs(stream, in, out);
+        if (other.saved.size() > need.saved.size()) need.saved = other.saved;
         need.forward_workspace = std::max(need.forward_workspace, other.forward_workspace);
         need.backward_workspace = std::max(need.backward_workspace, other.backward_workspace);
       }

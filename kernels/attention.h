@@ -43,6 +43,10 @@ void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dq
 Bytes attention_dgrad_workspace(const Stream& stream, const Attention& attention,
                                 const TensorType& qkv);
 
+// Whether the device's vendor has a path for it, forward at least.
+bool attention_has_vendor(const Stream& stream, const Attention& attention, const TensorType& qkv,
+                          bool lengths);
+
 // Extents and strides that the paths share.
 struct AttentionShape {
   Index batch, tokens, heads, depth;

@@ -186,4 +186,9 @@ Bytes attention_dgrad_workspace(const Stream& stream, const Attention& attention
   return fast::attention_dgrad_workspace(stream, attention, qkv);
 }
 
+bool attention_has_vendor(const Stream& stream, const Attention& attention, const TensorType& qkv,
+                          bool lengths) {
+  return on_device(stream) && vendor_has<&attention_has_vendor>(stream, attention, qkv, lengths);
+}
+
 }  // namespace framefold

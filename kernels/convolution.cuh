@@ -94,8 +94,10 @@ struct CoarseByFine {
   // The coarse position that meets the fine one by this tap, or -1.
   __device__ __forceinline__ Index meeting(int axis, int fine, int tap) const {
     const Index reached = fine + c.padding[axis] - c.dilation[axis] * tap;
-    if (reached < 0 || reached % c.stride[axis] != 0) return -1;
-    const Index position = reached / c.stride[axis];
+    if (reached < 0) return -1;
+    const auto stride = static_cast<unsigned>(c.stride[axis]);
+    const unsigned position = static_cast<unsigned>(reached) / stride;
+    if (position * stride != static_cast<unsigned>(reached)) return -1;
     return position < c.coarse[axis] ? position : -1;
   }
   __device__ __forceinline__ const T* at(const Row& row, const TapChannel& step) const {

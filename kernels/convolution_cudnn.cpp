@@ -1,118 +1,25 @@
 // Convolutions through cuDNN's graph interface: one operation a graph, a plan for each shape made
-// when its workspace is asked for. Engines are taken in the order of the library's heuristic, but
-// none whose sums have no fixed order, that shortens operands or sums, or that transforms them
-// (Winograd, FFT); in f32 none with tensor cores, which would be TF32. Bias and activation follow
-// in a pass of ours, the weights' axes are exchanged before.
-#include <cudnn.h>
-
-#include <algorithm>
-#include <array>
-#include <map>
-#include <mutex>
-#include <optional>
+// when its workspace is asked for (device/cudnn.h: which engines). Bias and activation follow in a
+// pass of ours, the weights' axes are exchanged before.
 #include <tuple>
-#include <utility>
 
 #include "kernels/activation.h"
 #include "kernels/add.h"
 #include "kernels/convert.h"
 #include "kernels/convolution_layout.h"
-#include "kernels/device/library.h"
+#include "kernels/device/cudnn.h"
 #include "kernels/permute.h"
 
 namespace framefold {
 namespace gpu {
 namespace {
 
-struct Cudnn {
-  Library library{"libcudnn.so.9"};
-#define FRAMEFOLD_FUNCTIONS(each)                                                             \
-  each(cudnnCreate) each(cudnnGetErrorString) each(cudnnGetVersion) each(cudnnSetStream)      \
-      each(cudnnBackendCreateDescriptor) each(cudnnBackendDestroyDescriptor)                  \
-          each(cudnnBackendExecute) each(cudnnBackendFinalize) each(cudnnBackendGetAttribute) \
-              each(cudnnBackendSetAttribute)
-#define FRAMEFOLD_DECLARE(name) decltype(::name)* name = nullptr;
-  FRAMEFOLD_FUNCTIONS(FRAMEFOLD_DECLARE)
-
-  Cudnn() {
-#define FRAMEFOLD_FIND(name) library.find(name, #name);
-    FRAMEFOLD_FUNCTIONS(FRAMEFOLD_FIND)
-  }
-#undef FRAMEFOLD_FIND
-#undef FRAMEFOLD_DECLARE
-#undef FRAMEFOLD_FUNCTIONS
-
-  // Every call passes here.
-  void check(cudnnStatus_t status, std::string_view call) const {
-    if (status != CUDNN_STATUS_SUCCESS)
-      fail(ErrorCode::unavailable, "cuDNN: ", call, ": ", cudnnGetErrorString(status));
-  }
-};
-
-const Cudnn& dnn() {
-  static const Cudnn functions;
-  return functions;
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(cudnnBackendDescriptorType_t kind) {
-    dnn().check(dnn().cudnnBackendCreateDescriptor(kind, &raw_), "cudnnBackendCreateDescriptor");
-  }
-  Descriptor(Descriptor&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(raw_, other.raw_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (raw_ != nullptr) dnn().cudnnBackendDestroyDescriptor(raw_);
-  }
-  cudnnBackendDescriptor_t& raw() { return raw_; }
-
-  void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, Index count,
-           const void* values) {
-    dnn().check(dnn().cudnnBackendSetAttribute(raw_, name, type, count, values),
-                "cudnnBackendSetAttribute");
-  }
-  template <class T>
-  void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, const T& value) {
-    set(name, type, 1, &value);
-  }
-  void set(cudnnBackendAttributeName_t name, const std::vector<Index>& values) {
-    set(name, CUDNN_TYPE_INT64, static_cast<Index>(values.size()), values.data());
-  }
-  void set(cudnnBackendAttributeName_t name, Descriptor& value) {
-    set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.raw_);
-  }
-  Index get(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, Index most,
-            void* values) {
-    Index count = 0;
-    dnn().check(dnn().cudnnBackendGetAttribute(raw_, name, type, most, &count, values),
-                "cudnnBackendGetAttribute");
-    return count;
-  }
-  void finalize() { dnn().check(dnn().cudnnBackendFinalize(raw_), "cudnnBackendFinalize"); }
-  bool finalized() { return dnn().cudnnBackendFinalize(raw_) == CUDNN_STATUS_SUCCESS; }
-
- private:
-  cudnnBackendDescriptor_t raw_ = nullptr;
-};
-
 enum class Sum : std::uint8_t { coarse, fine, weight };  // what is computed of the other two
 
 constexpr Index x_id = 1, w_id = 2, y_id = 3;
 
-cudnnDataType_t type_of(DType type) {
-  return type == DType::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
-}
-
 Descriptor tensor(Index id, const LibraryConvolution::Operand& operand, DType type) {
-  Descriptor made(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-  made.set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, type_of(type));
-  made.set(CUDNN_ATTR_TENSOR_DIMENSIONS, operand.extents);
-  made.set(CUDNN_ATTR_TENSOR_STRIDES, operand.strides);
-  made.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, id);
-  made.set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, Index{16});
+  Descriptor made = cudnn_operand(id, operand.extents, operand.strides, cudnn_type(type));
   made.finalize();
   return made;
 }
@@ -165,34 +72,15 @@ Names names_of(Sum sum) {
           CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
 }
 
-cudnnHandle_t handle_of(const Stream& stream) {  // under the plans' lock
-  static std::map<std::pair<int, void*>, cudnnHandle_t> handles;
-  cudnnHandle_t& handle = handles[{stream.device.index, stream.queue}];
-  if (handle == nullptr) {
-    cudnnHandle_t made = nullptr;
-    dnn().check(dnn().cudnnCreate(&made), "cudnnCreate");
-    dnn().check(dnn().cudnnSetStream(made, static_cast<cudaStream_t>(stream.queue)),
-                "cudnnSetStream");
-    handle = made;
-  }
-  return handle;
-}
-
-// What plans are made for: the device of a handle or, where `handle` is null, one that is
-// described.
-struct Target {
-  cudnnHandle_t handle = nullptr;
-  Descriptor* properties = nullptr;
-};
-
-Descriptor graph_of(const Target& target, Sum sum, const Convolution& c, DType type) {
+CudnnPlan make(const CudnnTarget& target, Sum sum, const Convolution& c, DType type) {
   const LibraryConvolution described = library_convolution(c);
   Descriptor x = tensor(x_id, described.x, type);
   Descriptor w = tensor(w_id, described.w, type);
   Descriptor y = tensor(y_id, described.y, type);
   Descriptor convolution = geometry(described);
   const Names names = names_of(sum);
-  Descriptor operation(names.kind);
+  std::vector<Descriptor> operations;
+  Descriptor& operation = operations.emplace_back(names.kind);
   operation.set(names.x, x);
   operation.set(names.w, w);
   operation.set(names.y, y);
@@ -200,69 +88,13 @@ Descriptor graph_of(const Target& target, Sum sum, const Convolution& c, DType t
   operation.set(names.alpha, CUDNN_TYPE_FLOAT, 1.0F);
   operation.set(names.beta, CUDNN_TYPE_FLOAT, 0.0F);
   operation.finalize();
-  Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-  if (target.handle != nullptr)
-    graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
-  graph.finalize();
-  return graph;
+  Descriptor graph = cudnn_graph(target, operations);
+  return cudnn_plan(target, graph, type);
 }
 
-bool allowed(Descriptor& configuration, DType type) {
-  Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-  configuration.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine.raw());
-  std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
-  const Index count = engine.get(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                                 CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes.data());
-  return std::none_of(notes.begin(), notes.begin() + count, [&](auto note) {
-    if (note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE) return type == DType::f32;
-    return note != CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP;
-  });
-}
-
-struct Plan {
-  std::optional<Descriptor> plan;  // none: no engine that we allow
-  Bytes workspace = 0;
-};
-
-Plan make(const Target& target, Sum sum, const Convolution& c, DType type) {
-  Descriptor graph = graph_of(target, sum, c, type);
-  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-    Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
-    heuristic.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
-    if (target.properties != nullptr)
-      heuristic.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *target.properties);
-    if (!heuristic.finalized()) continue;  // nothing for this graph
-    constexpr std::size_t most = 32;
-    std::vector<Descriptor> configurations;
-    std::array<cudnnBackendDescriptor_t, most> raw{};
-    for (auto& each : raw)
-      each = configurations.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR).raw();
-    const Index found = heuristic.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                      most, raw.data());
-    for (std::size_t i = 0; i < std::min(most, static_cast<std::size_t>(found)); ++i) {
-      if (!allowed(configurations[i], type)) continue;
-      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      if (target.handle != nullptr)
-        plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
-      else
-        plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
-      plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configurations[i]);
-      if (!plan.finalized()) continue;
-      Index bytes = 0;
-      plan.get(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &bytes);
-      return {std::move(plan), static_cast<Bytes>(bytes)};
-    }
-  }
-  return {};
-}
-
-std::mutex plans_lock;
-
-Plan& plan_of(const Stream& stream, Sum sum, const Convolution& c, DType type) {
+CudnnPlan& plan_of(const Stream& stream, Sum sum, const Convolution& c, DType type) {
   using Key = std::tuple<int, Sum, DType, Index, Index, Index, Index, std::array<Extents, 6>>;
-  static std::map<Key, Plan> plans;
+  static std::map<Key, CudnnPlan> plans;
   const Key key{stream.device.index,
                 sum,
                 type,
@@ -273,14 +105,14 @@ Plan& plan_of(const Stream& stream, Sum sum, const Convolution& c, DType type) {
                 {c.fine, c.coarse, c.kernel, c.stride, c.padding, c.dilation}};
   auto found = plans.find(key);
   if (found == plans.end())
-    found = plans.emplace(key, make({handle_of(stream), nullptr}, sum, c, type)).first;
+    found = plans.emplace(key, make({cudnn_handle(stream), nullptr}, sum, c, type)).first;
   return found->second;
 }
 
 bool has(const Stream& stream, Sum sum, const Convolution& c, DType type) {
   if ((type != DType::f32 && type != DType::bf16) || !library_agrees(c) || !dnn().library)
     return false;
-  const std::scoped_lock lock(plans_lock);
+  const std::scoped_lock lock(cudnn_lock());
   return plan_of(stream, sum, c, type).plan.has_value();
 }
 
@@ -294,24 +126,16 @@ Bytes workspace_of(const Stream& stream, Sum sum, const Convolution& c, DType ty
   Bytes bytes = weight_bytes(c, DType::f32);
   if (sum == Sum::weight) bytes += weight_bytes(c, DType::f32);
   if (type == DType::bf16) bytes += weight_bytes(c, type);
-  const std::scoped_lock lock(plans_lock);
+  const std::scoped_lock lock(cudnn_lock());
   return bytes + Workspace::padded(plan_of(stream, sum, c, type).workspace);
 }
 
 void execute(const Stream& stream, Sum sum, const Convolution& c, DType type, Workspace workspace,
              const void* x, const void* w, const void* y) {
-  const std::scoped_lock lock(plans_lock);
-  Plan& plan = plan_of(stream, sum, c, type);
-  const std::array<Index, 3> ids{x_id, w_id, y_id};
-  const std::array<const void*, 3> data{x, w, y};
+  const std::scoped_lock lock(cudnn_lock());
+  CudnnPlan& plan = plan_of(stream, sum, c, type);
   const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
-  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 3, ids.data());
-  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, data.data());
-  pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, space);
-  pack.finalize();
-  dnn().check(dnn().cudnnBackendExecute(handle_of(stream), plan.plan->raw(), pack.raw()),
-              "cudnnBackendExecute");
+  cudnn_execute(stream, plan, space, {{x_id, x}, {w_id, w}, {y_id, y}});
 }
 
 constexpr int exchanged[] = {1, 0};

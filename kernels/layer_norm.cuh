@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(row_block)
 
 // With n = (x - mean) rstd and g = dy gamma:  dx = rstd (g - mean(g) - n mean(g n)).
 template <class T, class Plan>
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(row_block, 2)
     layer_norm_dgrad_rows(Index rows, Index C, T* dx, const T* dy, const T* x, const float* mean,
                           const float* rstd, const float* gamma) {
   const Index r = Plan::row();

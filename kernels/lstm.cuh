@@ -119,7 +119,7 @@ struct LstmBackward {
 
 // Step t from the gradients of step t + 1; step -1 writes those of the state at the start.
 template <class T>
-__global__ void __launch_bounds__(tile_threads) lstm_step_back(LstmBackward<T> l, Index t) {
+__global__ void __launch_bounds__(tile_threads, 2) lstm_step_back(LstmBackward<T> l, Index t) {
   FRAMEFOLD_SHARED(Tile, a_tile, [2]);
   FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   const LstmExtent& s = l.s;

@@ -19,10 +19,14 @@
 //
 // Past its length a row's state stays as it is, h is 0 and gradients are 0. x must be finite there.
 //
-// Backward is three functions: lstm_dgates goes through time and writes dgates, dh0 and dc0 (=),
-// from which lstm_dgrad writes dx (=) and lstm_wgrad adds to the parameters' gradients (+=). They
-// read x, wx, wh, peepholes, h0, c0, lengths, h, gates and cells. Gradients of outputs that nobody
-// uses come without data; so do those that nobody wants (the parameters': all or none of them).
+// Backward is three functions, lstm_backward calls them: lstm_dgates goes through time and writes
+// dgates, dh0 and dc0 (=), from which lstm_dgrad writes dx (=) and lstm_wgrad adds to the
+// parameters' gradients (+=). They read x, wx, wh, peepholes, h0, c0, lengths, h, gates and cells.
+// Gradients of outputs that nobody uses come without data; so do those that nobody wants (the
+// parameters': all or none of them).
+//
+// A device's vendor keeps a record of its own between forward and backward instead of gates and
+// cells: where lstm_reserve asks for bytes (Path::vendor alone), both take its path.
 //
 // Sums are f32 (f64 in f64); in bf16 c stays f32 from step to step, h is rounded. B, T, H >= 1.
 // Deterministic for a given number of threads.
@@ -40,10 +44,12 @@ struct LstmInputs {
 };
 struct LstmOutputs {
   Tensor h, h_last, c_last, gates, cells;
+  Tensor reserve;  // lstm_reserve bytes; without data: none
 };
 // What backward reads of the outputs, and the gradients of those.
 struct LstmResults {
   View h, gates, cells, dh, dh_last, dc_last;
+  Tensor reserve;
 };
 struct LstmGradients {
   Tensor wx, wh, bias, peepholes;
@@ -51,6 +57,9 @@ struct LstmGradients {
 
 void lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace workspace,
                   const LstmInputs& in);
+void lstm_backward(const Stream& stream, Tensor dx, Tensor dh0, Tensor dc0,
+                   const LstmGradients& gradients, Workspace workspace, const LstmInputs& in,
+                   const LstmResults& results);
 void lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor dc0, Workspace workspace,
                  const LstmInputs& in, const LstmResults& results);
 void lstm_dgrad(const Stream& stream, Tensor dx, Workspace workspace, View dgates, View wx);
@@ -66,9 +75,13 @@ void lstm_peephole_wgrad(const Stream& stream, Tensor dpeepholes, Workspace work
 
 // Workspaces, in bytes, for x and H = hidden.
 Bytes lstm_forward_workspace(const Stream& stream, const TensorType& x, Index hidden);
+Bytes lstm_backward_workspace(const Stream& stream, const TensorType& x, Index hidden);
 Bytes lstm_dgates_workspace(const Stream& stream, const TensorType& x, Index hidden);
 Bytes lstm_dgrad_workspace(const Stream& stream, const TensorType& x, Index hidden);
 Bytes lstm_wgrad_workspace(const Stream& stream, const TensorType& x, Index hidden);
+
+Bytes lstm_reserve(const Stream& stream, const TensorType& x, Index hidden, bool peepholes,
+                   bool lengths);
 
 // Extents that the paths share.
 struct LstmShape {

@@ -147,6 +147,21 @@ void shift(const Stream& stream, const LstmShape& s, Tensor to, View h, View h0)
 }
 
 // The three products over all time: of x forward, of dgates backward with a weight [inputs, 4H].
+bool vendor_wanted(const Stream& stream) {
+  return on_device(stream) && stream.path == Path::vendor;
+}
+
+// Bytes that the vendor's path asks for, by a function that has no launcher of ours beside it.
+template <auto function, class... Arguments>
+Bytes vendor_bytes(const Stream& stream, const Arguments&... arguments) {
+  const auto launcher = OnVendor<function>::launcher;
+  return vendor_wanted(stream) && launcher ? launcher(stream, arguments...) : 0;
+}
+
+TensorType gates_of(const TensorType& x, Index hidden) {
+  return {master_of(x.dtype), {x.shape[0], x.shape[1], 4 * hidden}};
+}
+
 Product forward_product(Index rows, Index inputs, Index hidden) {
   return {.m = rows, .n = 4 * hidden, .k = inputs, .bias = true};
 }
@@ -169,6 +184,7 @@ void expect_lengths(View lengths, Index steps) {
 
 void lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace workspace,
                   const LstmInputs& in) {
+  if (vendor_wanted(stream) && vendor_has<&lstm_forward>(stream, out, workspace, in)) return;
   const LstmShape s(out.h.shape);
   if (!on_device(stream)) expect_lengths(in.lengths, s.steps);
   product(stream, forward_product(s.batch * s.steps, in.x.shape[2], s.hidden), out.gates, workspace,
@@ -192,8 +208,34 @@ Bytes lstm_forward_workspace(const Stream& stream, const TensorType& x, Index hi
   const DType master = master_of(x.dtype);
   const Product p = forward_product(x.shape[0] * x.shape[1], x.shape[2], hidden);
   const Bytes bytes = product_workspace(stream, p, master, x.dtype, master);
-  if (on_device(stream)) return bytes;
+  if (on_device(stream))
+    return std::max(bytes, vendor_bytes<&lstm_forward_workspace>(stream, x, hidden));
   return std::max(bytes, fast::lstm_forward_workspace(stream, x, hidden));
+}
+
+Bytes lstm_reserve(const Stream& stream, const TensorType& x, Index hidden, bool peepholes,
+                   bool lengths) {
+  return vendor_bytes<&lstm_reserve>(stream, x, hidden, peepholes, lengths);
+}
+
+void lstm_backward(const Stream& stream, Tensor dx, Tensor dh0, Tensor dc0,
+                   const LstmGradients& gradients, Workspace workspace, const LstmInputs& in,
+                   const LstmResults& results) {
+  if (vendor_wanted(stream) &&
+      vendor_has<&lstm_backward>(stream, dx, dh0, dc0, gradients, workspace, in, results))
+    return;
+  const Tensor dgates = workspace.take(gates_of(in.x.type(), results.h.shape[2]));
+  lstm_dgates(stream, dgates, dh0, dc0, workspace, in, results);
+  if (dx) lstm_dgrad(stream, dx, workspace, dgates, in.wx);
+  if (gradients.wh) lstm_wgrad(stream, gradients, workspace, dgates, in, results);
+}
+
+Bytes lstm_backward_workspace(const Stream& stream, const TensorType& x, Index hidden) {
+  const Bytes ours =
+      Workspace::padded(gates_of(x, hidden).bytes()) +
+      std::max({lstm_dgates_workspace(stream, x, hidden), lstm_dgrad_workspace(stream, x, hidden),
+                lstm_wgrad_workspace(stream, x, hidden)});
+  return std::max(ours, vendor_bytes<&lstm_backward_workspace>(stream, x, hidden));
 }
 
 void lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor dc0, Workspace workspace,

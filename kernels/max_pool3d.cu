@@ -12,7 +12,8 @@ void max_pool3d_forward(const Stream& stream, const Pool3d& pool, Tensor y, Tens
   for_device_float(x.dtype, [&]<class T>(T) {
     with_channel_packs<T>(g.channels, y.size(), aligned(y.as<T>(), x.as<T>(), numbers),
                           [&]<int N>(std::integral_constant<int, N>, Index count) {
-                            launch<&max_pool_packs<T, N>>(stream, pool_grid(count), g, count,
+                            launch<&max_pool_packs<T, N>>(stream, pool_grid(count), g,
+                                                          PoolPlaces(g.out, g.channels, N), count,
                                                           y.as<T>(), numbers, x.as<T>());
                           });
   });
@@ -24,8 +25,9 @@ void max_pool3d_dgrad(const Stream& stream, const Pool3d& pool, Tensor dx, View 
   for_device_float(dx.dtype, [&]<class T>(T) {
     with_channel_packs<T>(g.channels, dx.size(), aligned(dx.as<T>(), dy.as<T>(), numbers),
                           [&]<int N>(std::integral_constant<int, N>, Index count) {
-                            launch<&max_pool_dgrad_packs<T, N>>(stream, pool_grid(count), g, count,
-                                                                dx.as<T>(), dy.as<T>(), numbers);
+                            launch<&max_pool_dgrad_packs<T, N>>(
+                                stream, pool_grid(count), g, PoolPlaces(g.in, g.channels, N),
+                                PoolCovering(g), count, dx.as<T>(), dy.as<T>(), numbers);
                           });
   });
 }

@@ -10,8 +10,10 @@ void average(const Stream& stream, const PoolGeometry& g, bool backward, Tensor 
   for_device_float(to.dtype, [&]<class T>(T) {
     with_channel_packs<T>(g.channels, to.size(), aligned(to.as<T>(), from.as<T>()),
                           [&]<int N>(std::integral_constant<int, N>, Index count) {
-                            launch<&mean_pool_packs<T, N>>(stream, pool_grid(count), g, backward,
-                                                           count, to.as<T>(), from.as<T>());
+                            launch<&mean_pool_packs<T, N>>(
+                                stream, pool_grid(count), g,
+                                PoolPlaces(backward ? g.in : g.out, g.channels, N), PoolCovering(g),
+                                backward, count, to.as<T>(), from.as<T>());
                           });
   });
 }

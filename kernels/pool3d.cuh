@@ -3,6 +3,7 @@
 // measured.
 #pragma once
 
+#include "kernels/device/divide.cuh"
 #include "kernels/device/pack.cuh"  // first: it lets the geometry run on both sides
 
 #include "kernels/pool3d.h"
@@ -11,18 +12,51 @@ namespace framefold::gpu {
 
 constexpr int pool_threads = 256;
 
-// The outputs (or inputs, backward) of thread i: one position, N channels.
+// The outputs (or inputs, backward) of a thread: one position, the pack's channels.
 struct PoolPlace {
   Index b, t, h, w, channel;
+};
 
-  __device__ __forceinline__ PoolPlace(Index i, const Extents& extents, Index packs, int N)
-      : channel(i % packs * N) {
-    i /= packs;
-    w = i % extents[2];
-    h = i / extents[2] % extents[1];
-    t = i / extents[2] / extents[1] % extents[0];
-    b = i / extents[2] / extents[1] / extents[0];
+// Threads number the packs of clips of these extents.
+class PoolPlaces {
+ public:
+  PoolPlaces(const Extents& extents, Index channels, int N)
+      : packs_(channels / N), w_(extents[2]), h_(extents[1]), t_(extents[0]), width_(N) {}
+
+  __device__ __forceinline__ PoolPlace operator()(Index i) const {
+    const Index position = packs_(i);
+    const Index row = w_(position);
+    const Index frame = h_(row);
+    const Index b = t_(frame);
+    return {b, frame - b * t_.by, row - frame * h_.by, position - row * w_.by,
+            (i - position * packs_.by) * width_};
   }
+
+ private:
+  Divisor packs_, w_, h_, t_;
+  int width_;
+};
+
+// PoolGeometry::covering, by divisors of the strides.
+class PoolCovering {
+ public:
+  explicit PoolCovering(const PoolGeometry& g)
+      : t_(g.pool.stride[0]), h_(g.pool.stride[1]), w_(g.pool.stride[2]) {}
+
+  __device__ __forceinline__ PoolBox operator()(const PoolGeometry& g, const PoolPlace& at) const {
+    return {span(g, 0, t_, at.t), span(g, 1, h_, at.h), span(g, 2, w_, at.w), g.out};
+  }
+
+ private:
+  __device__ __forceinline__ static Span span(const PoolGeometry& g, int axis,
+                                              const Divisor& stride, Index i) {
+    const Index past = i + g.pool.padding[axis];
+    const Index from = past - g.pool.kernel[axis];
+    const Index end = stride(past) + 1;
+    return {from < 0 ? 0 : stride(from) + 1, end < g.out[axis] ? end : g.out[axis]};
+  }
+
+  Divisor t_, h_, w_;
 };
 
 __device__ __forceinline__ Index positions_in(const Extents& extents) {
@@ -30,11 +64,12 @@ __device__ __forceinline__ Index positions_in(const Extents& extents) {
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(pool_threads)
-    max_pool_packs(PoolGeometry g, Index count, T* y, std::int32_t* argmax, const T* x) {
+__global__ void __launch_bounds__(pool_threads, 3)
+    max_pool_packs(PoolGeometry g, PoolPlaces places, Index count, T* y, std::int32_t* argmax,
+                   const T* x) {
   const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  const PoolPlace at(i, g.out, g.channels / N, N);
+  const PoolPlace at = places(i);
   const T* sample = x + at.b * positions_in(g.in) * g.channels + at.channel;
   float best[N] = {};
   Pack<std::int32_t, N> where;
@@ -53,16 +88,16 @@ __global__ void __launch_bounds__(pool_threads)
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(pool_threads)
-    max_pool_dgrad_packs(PoolGeometry g, Index count, T* dx, const T* dy,
-                         const std::int32_t* argmax) {
+__global__ void __launch_bounds__(pool_threads, 3)
+    max_pool_dgrad_packs(PoolGeometry g, PoolPlaces places, PoolCovering covering, Index count,
+                         T* dx, const T* dy, const std::int32_t* argmax) {
   const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  const PoolPlace at(i, g.in, g.channels / N, N);
+  const PoolPlace at = places(i);
   const Index first = at.b * positions_in(g.out) * g.channels + at.channel;
   const Index position = (at.t * g.in[1] + at.h) * g.in[2] + at.w;
   float sum[N] = {};
-  g.covering(at.t, at.h, at.w).for_each([&](Index output) {
+  covering(g, at).for_each([&](Index output) {
     const Index from = first + output * g.channels;
     const auto where = *reinterpret_cast<const Pack<std::int32_t, N>*>(argmax + from);
     float cotangents[N];
@@ -75,13 +110,14 @@ __global__ void __launch_bounds__(pool_threads)
 
 // Forward averages windows; backward sums, with the same factor, over the windows that cover.
 template <class T, int N>
-__global__ void __launch_bounds__(pool_threads)
-    mean_pool_packs(PoolGeometry g, bool backward, Index count, T* to, const T* from) {
+__global__ void __launch_bounds__(pool_threads, 3)
+    mean_pool_packs(PoolGeometry g, PoolPlaces places, PoolCovering covering, bool backward,
+                    Index count, T* to, const T* from) {
   const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  const PoolPlace at(i, backward ? g.in : g.out, g.channels / N, N);
+  const PoolPlace at = places(i);
   const T* sample = from + at.b * positions_in(backward ? g.out : g.in) * g.channels + at.channel;
-  const PoolBox box = backward ? g.covering(at.t, at.h, at.w) : g.window(at.t, at.h, at.w);
+  const PoolBox box = backward ? covering(g, at) : g.window(at.t, at.h, at.w);
   float sum[N] = {};
   box.for_each([&](Index position) {
     float values[N];

@@ -14,8 +14,9 @@ void resample(const Stream& stream, Upsampling kind, bool backward, Tensor to, V
   for_device_float(to.dtype, [&]<class T>(T) {
     with_channel_packs<T>(channels, to.size(), aligned(to.as<T>(), from.as<T>()),
                           [&]<int N>(std::integral_constant<int, N>, Index count) {
-                            launch<&resample_packs<T, N>>(stream, pool_grid(count), lines, backward,
-                                                          to_extents, from_extents, channels, count,
+                            launch<&resample_packs<T, N>>(stream, pool_grid(count), lines,
+                                                          PoolPlaces(to_extents, channels, N),
+                                                          backward, from_extents, channels, count,
                                                           to.as<T>(), from.as<T>());
                           });
   });

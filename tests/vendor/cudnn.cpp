@@ -4,18 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/vendor/described_gpu.h"
+
 namespace framefold::gpu {
 namespace {
-
-constexpr std::string_view h100 = R"({
-  "deviceVer": 900, "driverVer": 13000, "cudaDeviceId": 0, "pciDeviceId": 0, "isTccDriver": 0,
-  "deviceName": "NVIDIA H100 80GB HBM3", "multiProcessorCount": 132, "warpSize": 32,
-  "maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64],
-  "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "maxCtasPerSM": 32,
-  "regsPerBlock": 65536, "maxRegistersPerSM": 65536, "maxSharedMemoryPerBlock": 49152,
-  "maxSharedMemoryPerBlockOptin": 232448, "reservedSharedMemoryPerBlock": 1024,
-  "supportCoopLaunch": 1, "totalGlobalMem": 85899345920, "l2CacheSize": 52428800,
-  "smClockRateKHz": 1980000, "memClockRateKHz": 2619000})";
 
 Convolution convolution(Index frames, Index fine, Index coarse, Index groups, Index stride) {
   Convolution c{.batch = 2,
@@ -35,17 +27,14 @@ Convolution convolution(Index frames, Index fine, Index coarse, Index groups, In
 
 TEST(Cudnn, MakesPlansForADescribedGpu) {
   if (!dnn().library) GTEST_SKIP() << "libcudnn is not here";
-  Descriptor gpu(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  gpu.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, std::ssize(h100),
-          h100.data());
-  gpu.finalize();
+  Descriptor gpu = described(h100);
   for (const Index frames : {1, 4})
     for (const Index groups : {1, 2})
       for (const Index stride : {1, 2})
         for (const DType type : {DType::f32, DType::bf16})
           for (const Sum sum : {Sum::coarse, Sum::fine, Sum::weight}) {
             const Convolution c = convolution(frames, 16, 32, groups, stride);
-            const Plan plan = make({nullptr, &gpu}, sum, c, type);
+            const CudnnPlan plan = make({nullptr, &gpu}, sum, c, type);
             EXPECT_TRUE(plan.plan.has_value())
                 << frames << " frames, " << groups << " groups, stride " << stride << ", " << type
                 << ", sum " << static_cast<int>(sum);
