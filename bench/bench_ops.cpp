@@ -130,6 +130,15 @@ const bool added = [] {
     add_op(text("activation ", name),
            op_row({wide}, [kind = kind](Graph& g, auto& v) { activation(g, v[0], kind); }),
            {Pass::forward, Pass::backward});
+  // VideoMAE-B's visible patches, from bytes to tokens.
+  for (const DType type : {f32, DType::bf16})
+    add_chain(type == f32 ? "visible patches to tokens" : "bf16 visible patches to tokens",
+              {op_row({pixel_clip, {DType::i32, {8, 160}}},
+                      [type](Graph& g, auto& v) {
+                        gather_tubelets(g, v[0], v[1], {2, 16, 16}, {}, type);
+                      }),
+               op_row({{type, {8, 160, 1536}}, {f32, {1536, 768}}, {f32, {768}}},
+                      [](Graph& g, auto& v) { linear(g, v[0], v[1], v[2]); })});
   return true;
 }();
 

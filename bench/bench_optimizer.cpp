@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "bench/op_rows.h"
+#include "engine/memory.h"
 #include "kernels/optimizer.h"
 
 namespace framefold::bench {
@@ -29,7 +30,65 @@ void add_update(const char* name, double floats, std::function<void(Buffers&)> u
   });
 }
 
+// What a step with clipping does to weights that are bf16 in products: the norm, then weights, both
+// moments and the bf16 copy in one pass. On a GPU too.
+class ClippedAdam {
+ public:
+  ClippedAdam() : gpu_(options().gpu) {
+    Bytes bytes = 4 * Buffer::padded(sizeof(float) * count) + Buffer::padded(2 * count) +
+                  Buffer::padded(2 * sizeof(float)) + space_bytes;
+    memory_ = Buffer(bytes);
+    for (Index i = 0; i < 4 * count; ++i) reinterpret_cast<float*>(memory_.data())[i] = 0.25F;
+    next_ = memory_.data();
+    if (gpu_) {
+      next_ = static_cast<std::byte*>(gpu_->allocate(bytes));
+      gpu_->upload(next_, memory_.data(), bytes);
+    }
+    base_ = next_;
+    for (Tensor& tensor : flat_) tensor = take(DType::f32, count);
+    narrow_ = take(DType::bf16, count);
+    factor_ = take(DType::f32, 2);
+    stream_ = {.device = gpu_ ? Device::cuda(0) : Device::cpu(), .threads = threads()};
+  }
+  ClippedAdam(const ClippedAdam&) = delete;
+  ClippedAdam& operator=(const ClippedAdam&) = delete;
+  ~ClippedAdam() {
+    if (gpu_) gpu_->release(base_);
+  }
+
+  void update() {
+    clip_factor(stream_, 1, factor_, Workspace(next_, space_bytes), flat_[3]);
+    Beside beside;
+    beside.clip = {factor_.data, DType::f32, {1}};
+    beside.narrow = narrow_;
+    adam_update(stream_, {.decay = 0.05, .decoupled = true}, flat_[0], flat_[1], flat_[2], flat_[3],
+                1, 9, beside);
+  }
+  // The gradient once more for its norm.
+  static constexpr double bytes = (8 * sizeof(float) + 2) * static_cast<double>(count);
+
+ private:
+  static constexpr Bytes space_bytes = sizeof(double) * (count / 1024 + 64);
+
+  Tensor take(DType type, Index elements) {
+    const Tensor tensor{next_, type, {elements}};
+    next_ += Buffer::padded(tensor.bytes());
+    return tensor;
+  }
+
+  Gpu* gpu_;
+  Buffer memory_;
+  std::byte *base_, *next_;
+  std::array<Tensor, 4> flat_;
+  Tensor narrow_, factor_;
+  Stream stream_;
+};
+
 const bool added = [] {
+  add("optimizer/adamw, clipped, with bf16 weights", [](benchmark::State& state) {
+    ClippedAdam adam;
+    run_launches(state, {.bytes = ClippedAdam::bytes}, [&] { adam.update(); });
+  });
   add_update("sgd, momentum", 5, [](Buffers& b) {
     sgd_update(b.stream, {.rate = 1e-3, .momentum = 0.9}, b.at(0), b.at(1), b.at(2), 1);
   });

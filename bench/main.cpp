@@ -119,7 +119,9 @@ int run_command(int argc, char** argv) {
   }
   const std::unique_ptr<Gpu> gpu = arguments.device == "cuda" ? the_gpu() : nullptr;
   options().gpu = gpu.get();
-  if (gpu && arguments.filter.empty()) arguments.filter = "/(forward|backward|both|dgrad|wgrad)$";
+  if (gpu) add_bf16_rows();
+  if (gpu && arguments.filter.empty())
+    arguments.filter = "/(forward|backward|both|dgrad|wgrad|adamw, clipped, with bf16 weights)$";
   std::vector<std::string> rest = app.remaining();
   if (!arguments.filter.empty()) rest.push_back("--benchmark_filter=" + arguments.filter);
   std::vector<char*> left = {argv[0]};

@@ -54,10 +54,7 @@ std::string floor_table(const std::string& name, const Config& config, Index bat
       {"operation", "count", "forward", "bytes", "floor", "backward", "bytes", "floor"});
   double total = 0;
   for (ModelOp& op : ops_of(config, batch)) {
-    const Needs needs = op.row.op->needs({}, op.row.in, op.row.op->infer(op.row.in));
-    for (std::size_t i = 0; i < op.row.in.size(); ++i)
-      if (op.row.in[i].dtype == DType::f32 && !needs.accumulates.has(static_cast<int>(i)))
-        op.row.in[i].dtype = DType::bf16;
+    op.row = in_bf16(op.row);
     const auto cells = [&](Pass pass) -> std::vector<std::string> {
       const Cost cost = cost_of(op.row, pass, 1);
       total += op.count * cost.floor(roof);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <memory>
+#include <utility>
 
 #include "engine/memory.h"
 #if __has_include(<valgrind/callgrind.h>)
@@ -15,6 +16,16 @@
 
 namespace framefold::bench {
 namespace {
+
+struct Known {
+  std::string name;
+  OpRow row;
+  std::vector<Pass> passes;
+};
+std::vector<Known>& known_rows() {
+  static std::vector<Known> rows;
+  return rows;
+}
 
 constexpr double plain_loops_flops = 4e9;  // what the plain loops do in some seconds
 
@@ -98,6 +109,7 @@ class Prepared {
     const Tensor tensor = take(type);
     for (Index i = 0; i < tensor.size(); ++i) switch (type.dtype) {
         case DType::f32: tensor.as<float>()[i] = operand_value(i, input); break;
+        case DType::bf16: tensor.as<bf16>()[i] = bf16(operand_value(i, input)); break;
         case DType::u8: tensor.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 251); break;
         case DType::i32:
           tensor.as<std::int32_t>()[i] = static_cast<std::int32_t>(i % type.shape[-1]);
@@ -154,14 +166,18 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
   }
   const auto results = own.results(pass), expected = plain.results(pass);
   for (std::size_t r = 0; r < results.size(); ++r) {
-    if (results[r].dtype != DType::f32) continue;
+    const DType type = results[r].dtype;
+    if (type != DType::f32 && type != DType::bf16) continue;
     double worst = 0, largest = 0;
-    for (Index i = 0; i < results[r].size(); ++i) {
-      const double value = expected[r].as<float>()[i];
-      worst = std::max(worst, std::abs(results[r].as<float>()[i] - value));
-      largest = std::max(largest, std::abs(value));
-    }
-    if (!(worst <= 1e-3 * largest))
+    for_float(type, [&]<class T>(T) {
+      for (Index i = 0; i < results[r].size(); ++i) {
+        const auto value = static_cast<double>(expected[r].as<T>()[i]);
+        worst = std::max(worst, std::abs(static_cast<double>(results[r].as<T>()[i]) - value));
+        largest = std::max(largest, std::abs(value));
+      }
+    });
+    // Two roundings to bf16 of the largest, of sums that differ in their order.
+    if (!(worst <= (type == DType::f32 ? 1e-3 : 0x1p-7) * largest))
       return text("result ", r, " is off by ", worst, " of ", largest,
                   " from what the plain loops compute");
   }
@@ -218,6 +234,16 @@ OpRow op_row(const Types& in, const std::function<void(Graph&, const std::vector
   return row;
 }
 
+OpRow in_bf16(OpRow row) {
+  const Needs needs = row.op->needs({}, row.in, row.op->infer(row.in));
+  for (std::size_t i = 0; i < row.in.size(); ++i) {
+    const auto number = static_cast<int>(i);
+    const bool master = needs.accumulates.has(number) || needs.updates.has(number);
+    if (row.in[i].dtype == DType::f32 && !master) row.in[i].dtype = DType::bf16;
+  }
+  return row;
+}
+
 Cost cost_of(const OpRow& row, Pass pass, int threads) {
   const Types out = row.op->infer(row.in);
   const Needs needs = row.op->needs({.device = {}, .threads = threads}, row.in, out);
@@ -251,9 +277,37 @@ Cost cost_of(const OpRow& row, Pass pass, int threads) {
 }
 
 void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& passes, Path path) {
+  if (path == Path::automatic) known_rows().push_back({name, row, passes});
   for (const Pass pass : passes)
     add(text(name, '/', name_of(pass)),
         [=](benchmark::State& state) { measure(state, row, pass, path); });
+}
+
+void add_bf16_rows() {
+  for (const Known& known : std::exchange(known_rows(), {})) {
+    const OpRow row = in_bf16(known.row);
+    if (row.in != known.row.in) add_op("bf16 " + known.name, row, known.passes);
+  }
+}
+
+void add_chain(const std::string& name, const std::vector<OpRow>& rows) {
+  add(text(name, "/forward"), [=](benchmark::State& state) {
+    if (!options().gpu) return state.SkipWithError("for --device cuda");
+    std::vector<std::unique_ptr<Prepared>> prepared;
+    Cost all;
+    for (const OpRow& row : rows) {
+      if (const std::string fault = fault_of(row, Pass::forward, Path::automatic); !fault.empty())
+        return state.SkipWithError(fault.c_str());
+      prepared.push_back(std::make_unique<Prepared>(row, Pass::forward, Path::automatic, threads(),
+                                                    options().gpu));
+      const Cost cost = cost_of(row, Pass::forward, threads());
+      all.flops += cost.flops;
+      all.bytes += cost.bytes;
+    }
+    run_launches(state, all, [&] {
+      for (const auto& each : prepared) each->run(Pass::forward);
+    });
+  });
 }
 
 void count_op(const std::string& name, const OpRow& row, Pass pass) {

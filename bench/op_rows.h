@@ -22,6 +22,9 @@ struct OpRow {
 // `build` adds one node to the graph, with inputs of these types.
 OpRow op_row(const Types& in, const std::function<void(Graph&, const std::vector<Value>&)>& build);
 
+// The same row with activations of bf16; parameters stay f32.
+OpRow in_bf16(OpRow row);
+
 Cost cost_of(const OpRow& row, Pass pass, int threads);
 
 // The row "NAME/PASS". Before it is timed its results are held against those of the plain loops on
@@ -34,6 +37,11 @@ Cost cost_of(const OpRow& row, Pass pass, int threads);
 // operand_value(i, 31 + t); "checksum_scale" is that of the magnitudes.
 void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& passes,
             Path path = Path::automatic);
+
+// On a GPU: "NAME/forward" for several operations one after the other, each on operands of its own.
+void add_chain(const std::string& name, const std::vector<OpRow>& rows);
+// On a GPU: "bf16 NAME/PASS" for every row so far that bf16 would change, to be called once.
+void add_bf16_rows();
 
 // Runs the pass once on one thread, its instructions alone counted, where the program runs under
 // callgrind: one dump, named "NAME/PASS".

@@ -49,7 +49,12 @@ Interval interval_of(const nlohmann::ordered_json& json, const std::string& file
   }
 }
 
-Json measure(const Arguments& arguments) {
+struct Measured {
+  Json json;
+  std::string paths;  // a table of measured paths, where there are such
+};
+
+Measured measure(const Arguments& arguments) {
   TrainingParts parts(arguments.config.resolve());
   const Config& config = parts.config;
   const TrainConfig& train = config.train;
@@ -88,7 +93,7 @@ Json measure(const Arguments& arguments) {
   const auto runs = static_cast<double>(trainer.counters().step);
   const Interval step = median_interval(steps);
   const auto clips = static_cast<double>(train.batch * train.accumulate);
-  return {
+  Json json{
       {"config", arguments.config.file},
       {"sets", arguments.config.sets},
       {"model", config.model.name},
@@ -113,6 +118,12 @@ Json measure(const Arguments& arguments) {
       {"memory",
        {{"planned", plan.total}, {"tensors", tensor_memory()}, {"resident_peak", peak_resident()}}},
       {"first_step_ms", first_step}};
+  if (!parts.paths) return {json, {}};
+  for (const Step& each : parts.executor->plan().steps())
+    if (const auto found = parts.paths->choices.find(signature_of(parts.executor->plan(), each));
+        found != parts.paths->choices.end())
+      json["paths"][found->first] = found->second == Path::vendor ? "vendor" : "native";
+  return {json, parts.paths->report};
 }
 
 std::string text_of(const Json& json) {
@@ -149,8 +160,9 @@ void run(const Arguments& arguments) {
     before = Json::parse(read_file(arguments.compare, 1 << 20), nullptr, false);
     interval_of(*before, arguments.compare);
   }
-  Json json = measure(arguments);
+  auto [json, paths] = measure(arguments);
   std::string shown = text_of(json);
+  if (!paths.empty()) shown += '\n' + paths;
   if (before) {
     const Interval old = interval_of(*before, arguments.compare);
     const Interval now = interval_of(json, "this run");

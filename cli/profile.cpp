@@ -94,6 +94,23 @@ Json trace_of(const Executor& executor) {
                       {"args", {{"flops", time.step->flops}, {"bytes", time.step->bytes}}}});
     at += microseconds;
   }
+  // The next batch is on its way while the device works, from a step's beginning at the earliest.
+  if (const UploadTimes uploads = executor.upload_times(); uploads.uploads > 0) {
+    for (const auto& [lane, name] : {std::pair{0, "operations"}, {1, "uploads"}})
+      events.push_back({{"name", "thread_name"},
+                        {"ph", "M"},
+                        {"pid", 0},
+                        {"tid", lane},
+                        {"args", {{"name", name}}}});
+    events.push_back({{"name", "the next batch"},
+                      {"cat", "upload"},
+                      {"ph", "X"},
+                      {"ts", 0},
+                      {"dur", 1e6 * uploads.seconds / uploads.uploads},
+                      {"pid", 0},
+                      {"tid", 1},
+                      {"args", {{"bytes", uploads.bytes}}}});
+  }
   return {{"traceEvents", events}, {"displayTimeUnit", "ms"}};
 }
 

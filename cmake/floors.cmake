@@ -27,7 +27,7 @@ if(FRAMEFOLD_CUDA)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/vendor_cuda.cpp PROPERTIES
       COMPILE_DEFINITIONS FRAMEFOLD_CUDNN)
   else()
-    message(STATUS "no cuDNN: its convolutions are left out")
+    message(STATUS "no cuDNN: its paths are left out")
   endif()
   add_library(framefold_cuda OBJECT ${cuda_sources})
   set_target_properties(framefold_cuda PROPERTIES CUDA_STANDARD 20)

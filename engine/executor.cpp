@@ -177,6 +177,10 @@ Feed& Executor::feed() {
   return remote_->feed;
 }
 
+UploadTimes Executor::upload_times() const {
+  return remote_ ? remote_->feed.times() : UploadTimes{};
+}
+
 void Executor::draw(Counter counter, std::span<Random> randoms) const {
   for (std::size_t node = 0; node < randoms.size(); ++node)
     randoms[node] = {counter.seed, stream_of(counter.step, node)};

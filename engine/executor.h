@@ -62,6 +62,7 @@ class Executor {
   void profile(bool on);
   bool profiles() const { return profiling_; }
   const std::vector<StepTime>& times() const { return times_; }
+  UploadTimes upload_times() const;  // on a device
 
   // A run on a device in its parts, for training: the random numbers of a batch; its steps, which
   // enter the queue; the times of steps that are done.

@@ -28,6 +28,7 @@ Feed::Feed(const Stream& stream, std::vector<Tensor> inputs, std::size_t randoms
     auto* first = reinterpret_cast<Random*>(base + offsets_.back());
     for (std::size_t i = 0; i < randoms; ++i) new (first + i) Random;
     slot.randoms = {first, randoms};
+    slot.begun = runtime_.make_event();
     slot.uploaded = runtime_.make_event();
     slot.taken = runtime_.make_event();
   }
@@ -36,19 +37,29 @@ Feed::Feed(const Stream& stream, std::vector<Tensor> inputs, std::size_t randoms
 
 Feed::~Feed() {
   for (const Slot& slot : slots_) {
+    runtime_.release_event(slot.begun);
     runtime_.release_event(slot.uploaded);
     runtime_.release_event(slot.taken);
   }
   runtime_.release_queue(uploads_);
 }
 
-void Feed::free(int slot) { runtime_.wait_for(slots_[at(slot)].uploaded); }
+void Feed::free(int number) {
+  Slot& slot = slots_[at(number)];
+  runtime_.wait_for(slot.uploaded);
+  if (!slot.used) return;
+  seconds_ += runtime_.seconds(slot.begun, slot.uploaded);
+  ++timed_;
+  slot.used = false;
+}
 
 void Feed::upload(int slot) {
   const Bytes first = at(slot) * slot_bytes_;
   runtime_.wait(uploads_, slots_[at(slot)].taken);
+  runtime_.record(slots_[at(slot)].begun, uploads_);
   runtime_.copy(uploads_, device_.data() + first, host_.data() + first, slot_bytes_);
   runtime_.record(slots_[at(slot)].uploaded, uploads_);
+  slots_[at(slot)].used = true;
 }
 
 void Feed::take(int slot) {

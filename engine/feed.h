@@ -12,6 +12,12 @@
 
 namespace framefold {
 
+struct UploadTimes {
+  double seconds = 0;  // of all uploads, by the device's events
+  int uploads = 0;
+  Bytes bytes = 0;  // of each
+};
+
 class Feed {
  public:
   static constexpr int slots = 2;
@@ -30,14 +36,18 @@ class Feed {
   void upload(int slot);  // begins once the device has taken what the slot held there
   void take(int slot);    // work that follows on the main queue sees the slot's batch
 
+  UploadTimes times() const { return {seconds_, timed_, slot_bytes_}; }  // of slots filled again
+
   const Random* drawn() const { return drawn_; }  // on the device: the randoms of the batch taken
 
  private:
   struct Slot {
     std::vector<Tensor> inputs;
     std::span<Random> randoms;
+    DeviceRuntime::Event begun = nullptr;
     DeviceRuntime::Event uploaded = nullptr;
     DeviceRuntime::Event taken = nullptr;
+    bool used = false;  // since it was free
   };
   static std::size_t at(int slot) { return static_cast<std::size_t>(slot); }
 
@@ -49,6 +59,8 @@ class Feed {
   Bytes slot_bytes_ = 0;
   Buffer host_, device_, drawn_here_;
   Random* drawn_ = nullptr;
+  double seconds_ = 0;
+  int timed_ = 0;
   std::array<Slot, slots> slots_;
 };
 

@@ -136,16 +136,14 @@ struct FineByWeight {
   static constexpr bool k_fast = false;
   static constexpr bool copied = std::is_same_v<T, float>;
 
-  struct Row {
-    TapChannel tap;
-    Index group;
-  };
+  using Row = TapChannel;  // the channel among all groups'
   struct Step {
     const T* sample;
     Place base;
   };
   __device__ __forceinline__ Row row(Index g, Index i) const {
-    return {tap_channel(c, i, c.fine_group()), g * c.fine_group()};
+    const TapChannel of_group = tap_channel(c, i, c.fine_group());
+    return {of_group.tap, g * c.fine_group() + of_group.channel};
   }
   __device__ __forceinline__ Step step(Index k) const {
     const Place at = place_of(k, c.coarse);
@@ -154,7 +152,7 @@ struct FineByWeight {
             {reach(c, 0, at.t), reach(c, 1, at.h), reach(c, 2, at.w)}};
   }
   __device__ __forceinline__ const T* at(const Row& row, const Step& step) const {
-    return fine_element(c, step.sample, step.base, row.tap.tap, row.group + row.tap.channel);
+    return fine_element(c, step.sample, step.base, row.tap, row.channel);
   }
 };
 

@@ -53,7 +53,9 @@ auto device(const Stream& stream, const Arguments&... arguments) {
     if (vendor && vendor(stream, arguments...)) return;
   }
   if (!OnDevice<function>::launcher)
-    fail(ErrorCode::unavailable, function_name<function>(), ": this build has no CUDA kernel");
+    fail(ErrorCode::unavailable, function_name<function>(),
+         ": this build has no CUDA kernel; build with `cmake --preset cuda`, or take the device "
+         "cpu");
   if constexpr (std::is_same_v<Result, Bytes>) {  // ours too: the vendor's may still decline
     if (vendor)
       return std::max(vendor(stream, arguments...),

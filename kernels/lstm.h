@@ -44,12 +44,12 @@ struct LstmInputs {
 };
 struct LstmOutputs {
   Tensor h, h_last, c_last, gates, cells;
-  Tensor reserve;  // lstm_reserve bytes; without data: none
+  Tensor reserve = {};  // lstm_reserve bytes; without data: none
 };
 // What backward reads of the outputs, and the gradients of those.
 struct LstmResults {
   View h, gates, cells, dh, dh_last, dc_last;
-  Tensor reserve;
+  Tensor reserve = {};
 };
 struct LstmGradients {
   Tensor wx, wh, bias, peepholes;

@@ -228,8 +228,8 @@ Bytes backward_space(const Stream& stream, const TensorType& x, Index hidden) {
 bool lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace workspace,
                   const LstmInputs& in) {
   const Sequence s(in.x.type(), out.h.shape[2]);
-  if (!has(stream, in.x.type(), s.hidden, static_cast<bool>(in.peepholes),
-           static_cast<bool>(in.lengths)))
+  if (!out.reserve || !has(stream, in.x.type(), s.hidden, static_cast<bool>(in.peepholes),
+                           static_cast<bool>(in.lengths)))
     return false;
   const std::scoped_lock lock(cudnn_lock());
   const Plan& plan = plan_of(stream, s);
@@ -247,8 +247,8 @@ bool lstm_backward(const Stream& stream, Tensor dx, Tensor dh0, Tensor dc0,
                    const LstmGradients& gradients, Workspace workspace, const LstmInputs& in,
                    const LstmResults& results) {
   const Sequence s(in.x.type(), results.h.shape[2]);
-  if (!has(stream, in.x.type(), s.hidden, static_cast<bool>(in.peepholes),
-           static_cast<bool>(in.lengths)))
+  if (!results.reserve || !has(stream, in.x.type(), s.hidden, static_cast<bool>(in.peepholes),
+                               static_cast<bool>(in.lengths)))
     return false;
   const std::scoped_lock lock(cudnn_lock());
   const Plan& plan = plan_of(stream, s);

@@ -1,5 +1,6 @@
 // The three modes share one subject and its checks, so they stand together in one long file.
 #include "tests/op_cases.h"
+#include "kernels/vendor.h"
 
 #include <gtest/gtest.h>
 
@@ -505,6 +506,21 @@ void check_reduced(const OpCase& value) {
   check_reduced(value, {.type = DType::bf16, .path = Path::automatic, .threads = 2});
 }
 
+// Where a device's vendor has paths beside ours: they too, and the same bits twice.
+void check_vendor(const OpCase& value, const Result& expected) {
+  if (vendor_libraries({.device = Device::cuda(0)}).empty()) return;
+  const Setting vendor{
+      .type = DType::f32, .path = Path::vendor, .home = {.device = Device::cuda(0), .skew = 0}};
+  Subject subject(value);
+  subject.round_to(DType::f32);
+  const Result first = subject.run(vendor);
+  compare_all(first, expected, value.parity_tolerance, "the vendor's path");
+  compare_all(subject.run(vendor), first, 0, "the vendor's path again");
+  Setting reduced = vendor;
+  reduced.type = DType::bf16;
+  check_reduced(value, reduced);
+}
+
 // The CUDA kernels, executed on the host or on a device, against the double reference: in several
 // orders of their threads, which must not matter, on aligned and on skewed memory. Cases of much
 // arithmetic run in one random order only.
@@ -519,7 +535,8 @@ void check_device(const OpCase& value) {
   if (subject.flops() > 1e6) {
     simt::set_schedule(1);
     compare_all(subject.run(setting(DType::f32, 0)), expected, value.parity_tolerance, "f32");
-    return check_reduced(value, setting(DType::bf16, 1));
+    check_reduced(value, setting(DType::bf16, 1));
+    return check_vendor(value, expected);
   }
   Result first;
   for (const std::uint64_t schedule : {0, 1, 2}) {
@@ -539,6 +556,7 @@ void check_device(const OpCase& value) {
   compare_all(subject.run(setting(DType::f32, 1)), expected, value.parity_tolerance, "skewed");
   check_reduced(value, setting(DType::bf16, 0));
   check_reduced(value, setting(DType::bf16, 1));
+  check_vendor(value, expected);
 }
 
 // Every kernel that a source declares, and every instance of one that a launcher can choose, has

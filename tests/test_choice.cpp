@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -120,6 +121,48 @@ TEST(Choice, TheFastestRoundCounts) {
     return std::vector<double>(plan->steps().size(), path == Path::vendor ? 1 + first : 2);
   });
   for (const ChoiceRow& row : rows) EXPECT_EQ(row.path, Path::vendor);
+}
+
+// Twice x, by paths of which backward needs its own forward.
+class Twice final : public Op {
+ public:
+  std::string_view name() const override { return "twice"; }
+  Types infer(const Types& in) const override { return in; }
+  Needs needs(const Stream&, const Types&, const Types&) const override {
+    Needs needs;
+    needs.differentiable = {0};
+    return needs;
+  }
+  void forward(Run&) const override {}
+  void backward(Run&) const override {}
+  double forward_flops(const Types&, const Types&) const override { return 0; }
+  std::optional<std::string> vendor_attributes(const Stream&, const Types&) const override {
+    return "";
+  }
+  bool one_path_both_ways() const override { return true; }
+};
+
+TEST(Choice, DirectionsThatNeedEachOtherAreOneChoiceByTheirSum) {
+  Graph graph;
+  const Value x = graph.input("x", {DType::f32, {4, 3}});
+  const Value weight = graph.parameter("w", {3}, Init::normal(1));
+  const Value y = graph.one(std::make_shared<Twice>(), {add(graph, x, weight)});
+  const Value loss = mse(graph, y, graph.input("target", {DType::f32, {4, 3}}));
+  const Plan plan = compile(graph, {.loss = loss});
+  Choices choices;
+  const auto rows = choose(plan, choices, [&](Path path) {
+    std::vector<double> seconds;
+    for (const Step& step : plan.steps())
+      seconds.push_back(path == Path::native ? 3 : step.kind == Step::Kind::backward ? 1 : 4);
+    return seconds;
+  });
+  const auto row = std::ranges::find_if(
+      rows, [](const ChoiceRow& one) { return one.signature.starts_with("twice, "); });
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ(row->steps, 2);
+  EXPECT_EQ(row->native, 6);
+  EXPECT_EQ(row->vendor, 5);
+  EXPECT_EQ(row->path, Path::vendor);
 }
 
 TEST(Choice, FilesReturnWhatWasWritten) {

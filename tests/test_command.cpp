@@ -20,6 +20,7 @@
 #include "io/picture.h"
 #include "io/safetensors.h"
 #include "io/video_index.h"
+#include "kernels/vendor.h"
 #include "tests/codecs_test.h"
 #include "tests/data.h"
 #include "tests/temporary.h"
@@ -136,6 +137,13 @@ TEST_F(Command, BenchTimesStepsAndComparesThem) {
   const Result second = run(with({"--compare", "old.json"}));
   ASSERT_EQ(second.code, 0) << second.err;
   EXPECT_NE(second.out.find("times as fast as old.json\n"), std::string::npos) << second.out;
+
+  const Result measured = run(with({"--set", "train.path=measured", "--json"}));
+  ASSERT_EQ(measured.code, 0) << measured.err;
+  const bool chooses = !vendor_libraries({}).empty();
+  EXPECT_EQ(measured.json().contains("paths"), chooses);
+  const Result table = run(with({"--set", "train.path=measured"}));
+  EXPECT_EQ(table.out.find("vendor's  taken") != std::string::npos, chooses) << table.out;
 
   write_file(directory / "other.json", "{}");
   const Result refused = run(with({"--compare", "other.json"}));

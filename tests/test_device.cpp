@@ -19,7 +19,9 @@ TEST(Device, ABuildWithoutKernelsRefusesIt) {
     ADD_FAILURE() << "not refused";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::unavailable);
-    EXPECT_STREQ(error.what(), "softmax_forward: this build has no CUDA kernel");
+    EXPECT_STREQ(error.what(),
+                 "softmax_forward: this build has no CUDA kernel; build with `cmake --preset "
+                 "cuda`, or take the device cpu");
   }
   launcher = kept;
   EXPECT_EQ(x[0], 1);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cli/evaluation.h"
+#include "cli/profile.h"
 #include "cli/training_parts.h"
 #include "tests/op_cases.h"
 #include "tests/simt/device_double.h"
@@ -253,6 +254,16 @@ TEST(DeviceEngine, TimesStepsByEvents) {
   const std::size_t steps = run.executor.plan().steps().size();
   ASSERT_EQ(simt::device_ranges().size(), ranges + 20 * steps);
   EXPECT_EQ(simt::device_ranges()[ranges], run.executor.plan().steps()[0].label);
+
+  const UploadTimes uploads = run.executor.upload_times();
+  EXPECT_EQ(uploads.uploads, 18);  // the last two slots are never filled again
+  EXPECT_GT(uploads.bytes, 0U);
+  int lanes[2] = {};
+  const Json trace = trace_of(run.executor);
+  for (const Json& event : trace["traceEvents"])
+    if (event["ph"] == "X") ++lanes[event["tid"].get<int>()];
+  EXPECT_EQ(lanes[0], static_cast<int>(steps));
+  EXPECT_EQ(lanes[1], 1);
 }
 
 TEST(DeviceEngine, TooLittleMemorySaysHowMuchIsMissing) {

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "kernels/attention_layout.h"
 #include "kernels/convolution_layout.h"
+#include "kernels/lstm_layout.h"
 #include "kernels/matmul_layout.h"
 #include "kernels/permute.h"
 #include "kernels/philox.h"
@@ -213,6 +216,118 @@ TEST(LibraryLayouts, ConvolutionsAreOurs) {
   Convolution longer = coarse_of(plain);
   longer.coarse[1] += 1;
   EXPECT_FALSE(library_agrees(longer));
+}
+
+// cuDNN's attention over strided operands, its scores for all tokens at once.
+TEST(LibraryLayouts, AttentionIsOurs) {
+  const Stream reference{.path = Path::reference};
+  const Attention attention{.heads = 2, .causal = true};
+  constexpr Index batch = 2, tokens = 5, depth = 8;
+  const AttentionShape shape(attention, {batch, tokens, 3 * 2 * depth});
+  const LibraryAttention a = library_attention(shape);
+  const auto qkv = drawn(batch * tokens * 3 * 2 * depth, 1);
+  std::vector<float> y(static_cast<std::size_t>(batch * tokens * 2 * depth));
+  std::vector<float> lse(static_cast<std::size_t>(batch * 2 * tokens));
+  attention_forward(reference, attention, {y.data(), DType::f32, {batch, tokens, 2 * depth}},
+                    {lse.data(), DType::f32, {batch, 2, tokens}}, {},
+                    {qkv.data(), DType::f32, {batch, tokens, 3 * 2 * depth}}, {});
+  EXPECT_EQ(a.extents, (std::vector<Index>{batch, 2, tokens, depth}));
+  const auto at = [](const std::vector<Index>& strides, Index b, Index h, Index n, Index c) {
+    return static_cast<std::size_t>(b * strides[0] + h * strides[1] + n * strides[2] +
+                                    c * strides[3]);
+  };
+  const float* q = qkv.data();
+  const float* k = q + a.key;
+  const float* v = q + a.value;
+  for (Index b = 0; b < batch; ++b)
+    for (Index h = 0; h < 2; ++h)
+      for (Index i = 0; i < tokens; ++i) {
+        std::vector<double> weights;
+        double total = 0;
+        for (Index j = 0; j <= i; ++j) {
+          double score = 0;
+          for (Index c = 0; c < depth; ++c)
+            score += static_cast<double>(q[at(a.packed, b, h, i, c)]) * k[at(a.packed, b, h, j, c)];
+          weights.push_back(std::exp(static_cast<double>(a.scale) * score));
+          total += weights.back();
+        }
+        EXPECT_NEAR(lse[at(a.row_stride, b, h, i, 0)], std::log(total), 1e-5);
+        for (Index c = 0; c < depth; ++c) {
+          double sum = 0;
+          for (Index j = 0; j <= i; ++j)
+            sum += weights[static_cast<std::size_t>(j)] / total * v[at(a.packed, b, h, j, c)];
+          EXPECT_NEAR(y[at(a.plain, b, h, i, c)], sum, 1e-5);
+        }
+      }
+  EXPECT_TRUE(library_supports(shape, DType::bf16, false));
+  EXPECT_FALSE(library_supports(shape, DType::f32, false));
+  EXPECT_FALSE(library_supports(shape, DType::bf16, true));
+  EXPECT_FALSE(library_supports({attention, {2, 5, 3 * 2 * 12}}, DType::bf16, false));
+}
+
+// cuDNN's LSTM: h[t] of one sample from linear layers 0 to 7 and the input's biases.
+TEST(LibraryLayouts, LstmIsOurs) {
+  const Stream reference{.path = Path::reference};
+  constexpr Index batch = 2, steps = 3, inputs = 4, hidden = 5;
+  const auto x = drawn(batch * steps * inputs, 1);
+  const auto wx = drawn(inputs * 4 * hidden, 2);
+  const auto wh = drawn(hidden * 4 * hidden, 3);
+  const auto bias = drawn(4 * hidden, 4);
+  const LibraryLstm layout{inputs, hidden};
+  std::vector<float> space(static_cast<std::size_t>(layout.size()));
+  constexpr int exchanged[] = {1, 0};
+  const auto put = [&](const std::vector<float>& weight, Index rows, Index to) {
+    permute_forward(reference, {space.data() + to, DType::f32, {4 * hidden, rows}},
+                    {weight.data(), DType::f32, {rows, 4 * hidden}}, exchanged);
+  };
+  put(wx, inputs, layout.matrix(0));
+  put(wh, hidden, layout.matrix(4));
+  put(bias, 1, layout.bias());
+
+  std::vector<float> h(static_cast<std::size_t>(batch * steps * hidden)), cells(h);
+  std::vector<float> gates(4 * h.size()), last(static_cast<std::size_t>(batch * hidden));
+  std::vector<float> c_last(last);
+  const Shape sequence{batch, steps, hidden};
+  lstm_forward(reference,
+               {.h = {h.data(), DType::f32, sequence},
+                .h_last = {last.data(), DType::f32, {batch, hidden}},
+                .c_last = {c_last.data(), DType::f32, {batch, hidden}},
+                .gates = {gates.data(), DType::f32, {batch, steps, 4 * hidden}},
+                .cells = {cells.data(), DType::f32, sequence}},
+               {},
+               {.x = {x.data(), DType::f32, {batch, steps, inputs}},
+                .wx = {wx.data(), DType::f32, {inputs, 4 * hidden}},
+                .wh = {wh.data(), DType::f32, {hidden, 4 * hidden}},
+                .bias = {bias.data(), DType::f32, {4 * hidden}},
+                .peepholes = {},
+                .h0 = {},
+                .c0 = {},
+                .lengths = {}});
+
+  const auto of = [&](Index at) {
+    return static_cast<double>(space[static_cast<std::size_t>(at)]);
+  };
+  const auto sigmoid = [](double z) { return 1 / (1 + std::exp(-z)); };
+  for (Index b = 0; b < batch; ++b) {
+    std::vector<double> before(hidden), c(hidden), now(hidden);
+    for (Index t = 0; t < steps; ++t, before = now)
+      for (Index n = 0; n < hidden; ++n) {
+        double z[4];
+        for (int gate = 0; gate < 4; ++gate) {
+          z[gate] = of(layout.bias() + gate * hidden + n);
+          for (Index k = 0; k < inputs; ++k)
+            z[gate] += of(layout.matrix(gate) + n * inputs + k) *
+                       x[static_cast<std::size_t>((b * steps + t) * inputs + k)];
+          for (Index k = 0; k < hidden; ++k)
+            z[gate] +=
+                of(layout.matrix(4 + gate) + n * hidden + k) * before[static_cast<std::size_t>(k)];
+        }
+        const auto at = static_cast<std::size_t>(n);
+        c[at] = sigmoid(z[1]) * c[at] + sigmoid(z[0]) * std::tanh(z[2]);
+        now[at] = sigmoid(z[3]) * std::tanh(c[at]);
+        EXPECT_NEAR(h[static_cast<std::size_t>((b * steps + t) * hidden + n)], now[at], 1e-5);
+      }
+  }
 }
 
 }  // namespace

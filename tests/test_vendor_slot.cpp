@@ -1,7 +1,9 @@
 // A device's function with a vendor's path beside it, both of the test's own.
 #include <gtest/gtest.h>
 
+#include "engine/ops.h"
 #include "kernels/device.h"
+#include "kernels/lstm.h"
 
 namespace framefold {
 namespace {
@@ -50,6 +52,39 @@ TEST(VendorSlot, AWorkspaceFitsBoth) {
 TEST(VendorSlot, AnswersWhetherThereIsAPath) {
   EXPECT_TRUE(has({.device = Device::cuda(0)}, 1));
   EXPECT_FALSE(has({.device = Device::cuda(0)}, -1));
+}
+
+// Where the vendor keeps a record between the LSTM's directions, the plan has room for it.
+TEST(VendorSlot, TheLstmSavesWhatTheVendorAsksFor) {
+  Graph graph;
+  const Value x = graph.input("x", {DType::f32, {2, 3, 4}});
+  lstm(graph, x,
+       {graph.input("wx", {DType::f32, {4, 20}}),
+        graph.input("wh", {DType::f32, {5, 20}}),
+        graph.input("bias", {DType::f32, {20}}),
+        {}},
+       {}, {});
+  const Graph::Node& node = graph.nodes().back();
+  Types in, out;
+  for (const Value value : node.in) in.push_back(graph.type(value));
+  for (const Value value : node.out) out.push_back(graph.type(value));
+  auto& launcher = OnVendor<&lstm_reserve>::launcher;
+  const auto kept = launcher;
+  launcher = [](const Stream&, const TensorType& type, Index hidden, bool, bool) {
+    return static_cast<Bytes>(type.shape[1] * hidden);
+  };
+  const Device gpu = Device::cuda(0);
+  for (const Path path : {Path::automatic, Path::native, Path::vendor}) {
+    const Stream stream{.device = gpu, .path = path};
+    const Types saved = node.op->needs(stream, in, out).saved;
+    ASSERT_EQ(saved.size(), path == Path::vendor ? 3U : 2U);
+    if (path == Path::vendor) EXPECT_EQ(saved[2], (TensorType{DType::u8, {15}}));
+    EXPECT_TRUE(node.op->vendor_attributes(stream, in).has_value());
+  }
+  EXPECT_TRUE(node.op->one_path_both_ways());
+  launcher = kept;
+  EXPECT_EQ(node.op->vendor_attributes({.device = gpu, .path = Path::vendor}, in).has_value(),
+            kept != nullptr);
 }
 
 }  // namespace
