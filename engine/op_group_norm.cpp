@@ -27,11 +27,12 @@ class GroupNormOp final : public Op {
     const TensorType statistics{in[1].dtype, {in[0].shape[0], norm_.groups}};
     const Bytes workspace = group_norm_workspace(stream, norm_, in[0].shape);
     return {.saved = {statistics, statistics},
-            .reads_inputs = {0, 1},
+            .reads_inputs = norm_.silu ? Operands{0, 1, 2} : Operands{0, 1},
             .differentiable = {0, 1, 2},
             .accumulates = {1, 2},
             .forward_workspace = workspace,
-            .backward_workspace = workspace + Workspace::padded(sums_type(in[0], in[1]).bytes()),
+            .backward_workspace = workspace + Workspace::padded(sums_type(in[0], in[1]).bytes()) +
+                                  (norm_.silu ? Workspace::padded(in[0].bytes()) : 0),
             .gradient_in_place = true};
   }
 
@@ -41,13 +42,19 @@ class GroupNormOp final : public Op {
   }
 
   void backward(Run& run) const override {
+    Tensor dz = run.dout[0];
+    if (norm_.silu) {
+      dz = run.workspace.take(run.in[0].type());
+      group_norm_dsilu(run.stream, norm_, dz, run.dout[0], run.in[0], run.saved[0], run.saved[1],
+                       run.in[1], run.in[2]);
+    }
     const Tensor sums = run.workspace.take(sums_type(run.in[0].type(), run.in[1].type()));
-    group_norm_sums(run.stream, norm_, sums, run.workspace, run.dout[0], run.in[0], run.saved[0],
+    group_norm_sums(run.stream, norm_, sums, run.workspace, dz, run.in[0], run.saved[0],
                     run.saved[1]);
     if (run.wants(1) || run.wants(2)) group_norm_wgrad(run.stream, run.din[1], run.din[2], sums);
     if (run.wants(0))
-      group_norm_dgrad(run.stream, norm_, run.din[0], run.workspace, run.dout[0], run.in[0],
-                       run.saved[0], run.saved[1], run.in[1], sums);
+      group_norm_dgrad(run.stream, norm_, run.din[0], run.workspace, dz, run.in[0], run.saved[0],
+                       run.saved[1], run.in[1], sums);
   }
 
   double forward_flops(const Types& in, const Types&) const override {

@@ -65,11 +65,20 @@ void channel_running(const Stream& stream, Tensor running, View batch, double mo
 }
 
 void channel_normalise(const Stream& stream, const ChannelGroups& extent, Tensor y, View x,
-                       View mean, View rstd, View gamma, View beta) {
-  const Normalise normalise{extent, mean.as<float>(), rstd.as<float>(), gamma.as<float>(),
-                            beta.as<float>()};
+                       View mean, View rstd, View gamma, View beta, bool silu) {
+  const Normalise normalise{
+      extent, mean.as<float>(), rstd.as<float>(), gamma.as<float>(), beta.as<float>(), silu};
   for_device_float(x.dtype, [&]<class T>(T) {
     map_columns(stream, normalise, columns_of(extent), y.as<T>(), x.as<T>());
+  });
+}
+
+void channel_dsilu(const Stream& stream, const ChannelGroups& extent, Tensor dz, View dy, View x,
+                   View mean, View rstd, View gamma, View beta) {
+  const Normalise normalise{
+      extent, mean.as<float>(), rstd.as<float>(), gamma.as<float>(), beta.as<float>(), true};
+  for_device_float(x.dtype, [&]<class T>(T) {
+    map_columns(stream, normalise, columns_of(extent), dz.as<T>(), dy.as<T>(), x.as<T>());
   });
 }
 
@@ -120,6 +129,7 @@ const OnDevice<&framefold::channel_statistics> statistics_path(channel_statistic
 const OnDevice<&framefold::channel_rstd> rstd_path(channel_rstd);
 const OnDevice<&framefold::channel_running> running_path(channel_running);
 const OnDevice<&framefold::channel_normalise> normalise_path(channel_normalise);
+const OnDevice<&framefold::channel_dsilu> dsilu_path(channel_dsilu);
 const OnDevice<&framefold::channel_sums> sums_path(channel_sums);
 const OnDevice<&framefold::channel_dgrad> dgrad_path(channel_dgrad);
 const OnDevice<&framefold::channel_wgrad> wgrad_path(channel_wgrad);

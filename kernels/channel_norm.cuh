@@ -6,6 +6,7 @@
 
 #include "kernels/channel_norm.h"
 #include "kernels/device/columns.cuh"
+#include "kernels/device/formula.cuh"
 
 namespace framefold::gpu {
 
@@ -131,13 +132,21 @@ struct Normalise {
   };
   ChannelGroups extent;
   const float *mean, *rstd, *gamma, *beta;
+  bool silu;
 
   __device__ __forceinline__ Column column(Index sample, Index c) const {
     const Index group = group_of(extent, sample, c);
     return {mean[group], rstd[group] * gamma[c], beta[c]};
   }
   __device__ __forceinline__ float operator()(const Column& of, float x) const {
-    return (x - of.mean) * of.scale + of.shift;
+    const float z = (x - of.mean) * of.scale + of.shift;
+    return silu ? z * DeviceMath::sigmoid(z) : z;
+  }
+  // The gradient before SiLU.
+  __device__ __forceinline__ float operator()(const Column& of, float dy, float x) const {
+    const float z = (x - of.mean) * of.scale + of.shift;
+    const float s = DeviceMath::sigmoid(z);
+    return dy * s * (1 + z * (1 - s));
   }
 };
 

@@ -1,5 +1,6 @@
 #include "kernels/channel_norm.h"
 
+#include "kernels/activation.h"
 #include "kernels/device.h"
 #include "kernels/partial_sums.h"
 
@@ -121,15 +122,24 @@ void channel_running(const Stream& stream, Tensor running, View batch, double mo
 }
 
 void channel_normalise(const Stream& stream, const ChannelGroups& extent, Tensor y, View x,
-                       View mean, View rstd, View gamma, View beta) {
+                       View mean, View rstd, View gamma, View beta, bool silu) {
   if (on_device(stream))
-    return device<&channel_normalise>(stream, extent, y, x, mean, rstd, gamma, beta);
-  if (fast::channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta)) return;
-  for_float(x.dtype, [&]<class T>(T) {
-    using A = Accumulator<T>;
-    normalise(stream, extent, y.as<T>(), x.as<T>(), mean.as<A>(), rstd.as<A>(), gamma.as<A>(),
-              beta.as<A>());
-  });
+    return device<&channel_normalise>(stream, extent, y, x, mean, rstd, gamma, beta, silu);
+  if (!fast::channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta))
+    for_float(x.dtype, [&]<class T>(T) {
+      using A = Accumulator<T>;
+      normalise(stream, extent, y.as<T>(), x.as<T>(), mean.as<A>(), rstd.as<A>(), gamma.as<A>(),
+                beta.as<A>());
+    });
+  if (silu) activation_forward(stream, Activation::silu, y, y);
+}
+
+void channel_dsilu(const Stream& stream, const ChannelGroups& extent, Tensor dz, View dy, View x,
+                   View mean, View rstd, View gamma, View beta) {
+  if (on_device(stream))
+    return device<&channel_dsilu>(stream, extent, dz, dy, x, mean, rstd, gamma, beta);
+  channel_normalise(stream, extent, dz, x, mean, rstd, gamma, beta);
+  activation_dgrad(stream, Activation::silu, dz, dy, dz);
 }
 
 void channel_sums(const Stream& stream, const ChannelGroups& extent, Tensor sums,

@@ -17,7 +17,12 @@ void group_norm_forward(const Stream& stream, GroupNorm norm, Tensor y, Tensor m
   const ChannelGroups extent = extent_of(x.shape, norm);
   channel_statistics(stream, extent, mean, rstd, workspace, x);
   channel_rstd(stream, rstd, rstd, norm.eps);
-  channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta);
+  channel_normalise(stream, extent, y, x, mean, rstd, gamma, beta, norm.silu);
+}
+
+void group_norm_dsilu(const Stream& stream, GroupNorm norm, Tensor dz, View dy, View x, View mean,
+                      View rstd, View gamma, View beta) {
+  channel_dsilu(stream, extent_of(x.shape, norm), dz, dy, x, mean, rstd, gamma, beta);
 }
 
 void group_norm_sums(const Stream& stream, GroupNorm norm, Tensor sums, Workspace workspace,

@@ -68,7 +68,7 @@ Value norm_silu(Graph& g, const std::string& name, Value x) {
   while (channels % groups != 0) --groups;
   const Value gamma = g.parameter("gamma", {channels}, Init::ones(), false);
   const Value beta = g.parameter("beta", {channels}, Init::zeros(), false);
-  return activation(g, group_norm(g, x, gamma, beta, {.groups = groups}), Activation::silu);
+  return group_norm(g, x, gamma, beta, {.groups = groups, .silu = true});
 }
 
 Value clip_input(Graph& g, const ClipShape& shape, Index batch) {

@@ -9,14 +9,14 @@ namespace framefold::test {
 // One group, several, one a channel; fewer and more samples than threads; channels joined, of one
 // block and past it, and rows past a stretch.
 OP_CASES(group_norm) {
-  const auto norm = [&](const Operand& x, Index groups, double mean = 0) {
+  const auto norm = [&](const Operand& x, Index groups, double mean = 0, bool silu = false) {
     const Index c = x.shape[-1];
     add({.in = {x, {c}, {c}},
          .build =
              [=](Graph& g, const std::vector<Value>& v) {
-               group_norm(g, v[0], v[1], v[2], {.groups = groups, .eps = 1e-3F});
+               group_norm(g, v[0], v[1], v[2], {.groups = groups, .eps = 1e-3F, .silu = silu});
              },
-         .name = text(groups, " groups"),
+         .name = text(groups, " groups", silu ? ", silu" : ""),
          .fill =
              [=](int input, Index i, Random random) {
                const double normal =
@@ -32,6 +32,8 @@ OP_CASES(group_norm) {
   norm({4, 70, 66}, 3);
   norm({1, 9, 1032}, 8);
   norm({3, 200, 8}, 2, 30);
+  norm({2, 9}, 3, 0, true);
+  norm({3, 5, 7, 24}, 3, 0, true);
 }
 
 namespace {
@@ -69,6 +71,25 @@ TEST(GroupNorm, HandComputed) {
     group_norm_dgrad(stream, norm, dx, {}, dy, x, mean, rstd, gamma, sums);
     // rstd (-1 + 0.8944272^2), rstd (2 - 1 - 0.8944272^2)
     expect_near(dx.values, {-0.1788854F, 0.1788854F, 0, 0, 0, 0, 0, 0}, 1e-6);
+  }
+}
+
+// Sample 0 of the above, through SiLU.
+TEST(GroupNorm, SiluHandComputed) {
+  const Array<> x{{1, 1, 4}, {1, 3, 0, 4}};
+  const Array<> gamma{{4}, {1, 2, 1, 1}};
+  const Array<> beta{{4}, {0, 0, 0, 10}};
+  const GroupNorm norm{.groups = 2, .eps = 0.25F, .silu = true};
+  for (const Stream& stream : each_path()) {
+    Array<> y{x.shape}, dz{x.shape}, mean{{1, 2}}, rstd{{1, 2}};
+    std::vector<std::byte> space(group_norm_workspace(stream, norm, x.shape));
+    group_norm_forward(stream, norm, y, mean, rstd, Workspace(space.data(), space.size()), x, gamma,
+                       beta);
+    // z = -0.8944272, 1.7888544, -0.9701425, 10.9701425
+    expect_near(y.values, {-0.2595601F, 1.5326668F, -0.2666457F, 10.9699537F}, 1e-5);
+    const Array<> dy{x.shape, {1, 1, 2, 1}};
+    group_norm_dsilu(stream, norm, dz, dy, x, mean, rstd, gamma, beta);
+    expect_near(dz.values, {0.1059605F, 1.0762849F, 0.1629891F, 1.0001716F}, 1e-5);
   }
 }
 
