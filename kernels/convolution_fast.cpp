@@ -12,6 +12,7 @@
 #include <span>
 
 #include "kernels/convolution_fast.h"
+#include "kernels/convolution_winograd.h"
 
 namespace framefold {
 namespace {
@@ -438,6 +439,8 @@ Index packed_needed(const ConvolutionJob& job) {
 
 Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
   if (type != DType::f32) return 0;
+  if (const auto needed = winograd::sum_workspace(stream, c, to_fine); needed >= 0)
+    return static_cast<Bytes>(needed);
   const ConvolutionJob job = job_of(c, to_fine, nullptr, nullptr, nullptr, nullptr);
   const auto bytes = [](Index floats) {
     return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
@@ -450,6 +453,7 @@ Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DTy
 bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
          View source, View weight, View bias) {
   if (!stream.wants(Path::native) || out.dtype != DType::f32) return false;
+  if (winograd::sum(stream, c, to_fine, out, workspace, source, weight, bias)) return true;
   ConvolutionJob job = job_of(c, to_fine, out.as<float>(), source.as<float>(), weight.as<float>(),
                               bias ? bias.as<float>() : nullptr);
   if (spreads(job)) {

@@ -1,0 +1,229 @@
+// Convolutions with fewer products by minimal filtering (Winograd 1980; Lavin and Gray 2016): f32,
+// dilation 1, one group. A tile is a pair of destinations on each axis; what its products sum over
+// channels and taps are transformed values, additions of a few sources:
+//
+//   two taps    y0 = d0 g0 + d1 g1 = m0 + m1             m0 = (d0 - d1) g0
+//               y1 = d1 g0 + d2 g1 = m1 + m2             m1 = d1 (g0 + g1)
+//                                                        m2 = (d2 - d1) g1
+//   three taps  y0 = d0 g0 + d1 g1 + d2 g2               m0 = (d0 - d2) g0
+//                  = m0 + m1 + m2                        m1 = (d1 + d2) (g0 + g1 + g2) / 2
+//               y1 = d1 g0 + d2 g1 + d3 g2               m2 = (d2 - d1) (g0 - g1 + g2) / 2
+//                  = m1 - m2 + m3                        m3 = (d3 - d1) g2
+//
+// A stride of 2 is several such filters: on the coarse side one for each parity of the sources,
+// whose products are summed before they are transformed back; on the fine side one for each parity
+// of the destinations. The axes nest; T may stay as it is (each frame a tile, its taps summed).
+//
+//   kernel  stride   products for those of the direct sum, by transformed axis
+//   3       1        4 for 6
+//   4       2        3 for 4      (fine side: odd padding only)
+//   3       2        5 for 6      (fine side: odd padding only)
+//
+// The gradient of the weights is the transpose: transformed sources times destinations transformed
+// by y0, y0 + y1, y1 (y0, y0 + y1, y0 - y1, y1), summed over tiles, then back to taps; it adds
+// (+=).
+//
+// Results do not depend on the number of threads. Sums of transformed values round otherwise than
+// direct ones: docs/decisions.md has measured errors. Which convolutions come here is a rule on
+// their extents; anything else is declined (false).
+#pragma once
+
+#include <initializer_list>
+
+#include "kernels/convolution.h"
+
+namespace framefold::winograd {
+
+template <class T, std::size_t most>
+struct Few {
+  std::array<T, most> items{};
+  std::size_t count = 0;
+
+  constexpr Index add(const T& item) {
+    items[count] = item;
+    return static_cast<Index>(count++);
+  }
+  constexpr Index size() const { return static_cast<Index>(count); }
+  constexpr const T& operator[](Index i) const { return items[static_cast<std::size_t>(i)]; }
+  constexpr const T* begin() const { return items.data(); }
+  constexpr const T* end() const { return items.data() + count; }
+};
+
+// u[a] + b_sign u[b] + c_sign u[c]; b or c < 0: without.
+struct Pick {
+  Index a, b = -1;
+  float b_sign = 1;
+  Index c = -1;
+  float c_sign = 1;
+};
+
+// The additions along one axis; their loops are compiled for each of these.
+enum class Kind : std::uint8_t {
+  copy1,  // as many as there are
+  copy2,
+  copy3,
+  copy4,
+  three,    // values of three taps
+  coarse4,  // of both parities, four taps or three
+  coarse3,
+  fine4,  // of both phases
+  fine3,
+  sum2,  // destinations from products
+  sum3,
+  pair2,  // their transposes
+  pair3,
+};
+
+struct Table {
+  Index inputs = 0;
+  Few<Pick, 6> picks;
+};
+
+constexpr Table table_of(Kind kind) {
+  const auto table = [](Index inputs, std::initializer_list<Pick> picks) {
+    Table made{.inputs = inputs};
+    for (const Pick& pick : picks) made.picks.add(pick);
+    return made;
+  };
+  switch (kind) {
+    case Kind::copy1: return table(1, {{0}});
+    case Kind::copy2: return table(2, {{0}, {1}});
+    case Kind::copy3: return table(3, {{0}, {1}, {2}});
+    case Kind::copy4: return table(4, {{0}, {1}, {2}, {3}});
+    case Kind::three: return table(4, {{0, 2, -1}, {1, 2}, {2, 1, -1}, {3, 1, -1}});
+    case Kind::coarse4: return table(6, {{0, 2, -1}, {2}, {4, 2, -1}, {1, 3, -1}, {3}, {5, 3, -1}});
+    case Kind::coarse3: return table(5, {{0, 2, -1}, {2}, {4, 2, -1}, {1}, {3}});
+    case Kind::fine4: return table(4, {{0, 1, -1}, {1}, {2, 1, -1}, {2}, {3, 2, -1}});
+    case Kind::fine3: return table(3, {{0, 1, -1}, {1}, {2, 1, -1}, {0}});
+    case Kind::sum2: return table(3, {{0, 1}, {1, 2}});
+    case Kind::sum3: return table(4, {{0, 1, 1, 2, 1}, {1, 2, -1, 3, 1}});
+    case Kind::pair2: return table(2, {{0}, {0, 1}, {1}});
+    case Kind::pair3: return table(2, {{0}, {0, 1}, {0, 1, -1}, {1}});
+  }
+  return {};
+}
+
+// Values along one axis: tile i makes them of the positions first + step * i + [0, inputs), which
+// are zero outside of [0, extent).
+struct Values {
+  Kind kind = Kind::copy1;
+  Index first = 0, step = 1, extent = 1;
+  Index inputs = 1, count = 1;
+
+  Values() = default;
+  Values(Kind kind, Index first, Index step, Index extent)
+      : kind(kind),
+        first(first),
+        step(step),
+        extent(extent),
+        inputs(table_of(kind).inputs),
+        count(table_of(kind).picks.size()) {}
+  // Whether anything of a value lies inside.
+  bool sees(Index tile, Index value) const {
+    const Pick p = table_of(kind).picks[value];
+    return inside(tile, p.a) || (p.b >= 0 && inside(tile, p.b));
+  }
+  bool inside(Index tile, Index input) const {
+    const Index at = first + step * tile + input;
+    return at >= 0 && at < extent;
+  }
+};
+
+struct Term {
+  Index value;
+  std::array<float, 4> taps;  // a transformed weight
+};
+
+// Destinations first + spacing * o + Axis::step * tile.
+struct Phase {
+  Index first = 0;
+  Few<Few<Term, 4>, 4> products;
+  Kind outputs = Kind::copy1;  // from the products
+
+  Index count() const { return table_of(outputs).picks.size(); }
+};
+
+struct Axis {
+  Values values;
+  Index tiles = 0, step = 1, spacing = 1, extent = 1;
+  Few<Phase, 2> phases;
+
+  double terms(bool seen) const;  // of all tiles; only those that see something
+};
+
+struct Plan {
+  Convolution c;
+  bool to_fine = false;
+  bool worth = false;  // fewer operations than the direct sum takes, by far enough
+  std::array<Axis, 3> axes;
+  Index depth = 0, cols = 0;  // channels of the source and written
+  Index units = 0;            // tiles, by t, batch, h, w
+  Index values = 0;           // of a unit
+  Index numbers = 0;          // transformed weights
+
+  Plan(const Convolution& c, bool to_fine);
+  const Extents& sources() const { return to_fine ? c.coarse : c.fine; }
+  Index units_of_t() const { return c.batch * axes[1].tiles * axes[2].tiles; }
+};
+
+// A unit's batch element and tiles.
+struct Unit {
+  Index b;
+  Extents tile;
+
+  Unit(const Plan& plan, Index number);
+};
+
+// values [e][channel] of one unit: `source` is the tensor, `out` the first value's, out_step floats
+// from value to value; zeros has `channels` elements.
+void transform(const std::array<const Values*, 3>& axes, const Unit& unit, Index channels,
+               const float* source, const float* zeros, float* out, Index out_step);
+
+// From one unit's products [q][channel], step floats apart, to its destinations (null: left out).
+// Whole vectors are read: a product's channels are padded to 16.
+void destinations(const std::array<const Phase*, 3>& phases, const float* products, Index step,
+                  Index channels, const float* bias, float* const* rows);
+
+// Calls body(number, phase, product, value, tap_weight) for every transformed weight in the order
+// of phases and products; tap_weight(kt, kh, kw) is a tap's share in it.
+template <class Body>
+void for_terms(const std::array<Axis, 3>& axes, Body&& body) {
+  Index number = 0, phase = 0;
+  const Index eh = axes[1].values.count;
+  const Index ew = axes[2].values.count;
+  for (const Phase& pt : axes[0].phases)
+    for (const Phase& ph : axes[1].phases)
+      for (const Phase& pw : axes[2].phases) {
+        Index product = 0;
+        for (const auto& qt : pt.products)
+          for (const auto& qh : ph.products)
+            for (const auto& qw : pw.products) {
+              for (const Term& t : qt)
+                for (const Term& h : qh)
+                  for (const Term& w : qw) {
+                    body(number, phase, product, (t.value * eh + h.value) * ew + w.value,
+                         [&](Index kt, Index kh, Index kw) {
+                           return t.taps[static_cast<std::size_t>(kt)] *
+                                  h.taps[static_cast<std::size_t>(kh)] *
+                                  w.taps[static_cast<std::size_t>(kw)];
+                         });
+                    ++number;
+                  }
+              ++product;
+            }
+        ++phase;
+      }
+}
+
+void add_scaled(float* y, const float* x, float scale, Index n);  // y += scale x
+
+// As those of fast::, false where the rule says so.
+bool sum(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
+         View source, View weight, View bias);
+bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
+                      Workspace workspace, View fine, View coarse);
+// Bytes, or -1 where declined.
+std::int64_t sum_workspace(const Stream& stream, const Convolution& c, bool to_fine);
+std::int64_t weight_workspace(const Stream& stream, const Convolution& c);
+
+}  // namespace framefold::winograd

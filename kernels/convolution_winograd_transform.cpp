@@ -1,0 +1,178 @@
+// The vector loops: one unit at a time, 16 channels at a time, axis by axis.
+#include <algorithm>
+
+#include "kernels/convolution_winograd.h"
+#include "kernels/simd.h"
+
+namespace framefold::winograd {
+namespace {
+
+constexpr Index lanes = 16;
+constexpr Index most_inputs = 6, most_products = 4;
+
+// Sixteen floats, which the compiler cuts into what the instruction set has.
+using Vector = float __attribute__((vector_size(64), aligned(4), may_alias));
+
+// to[e] = the kind's additions of from[i].
+template <Kind kind, class From>
+FRAMEFOLD_INLINE void add_up(float* to, Index to_step, From from) {
+  constexpr Table table = table_of(kind);
+  Vector u[table.inputs];
+  for (Index i = 0; i < table.inputs; ++i) u[i] = *reinterpret_cast<const Vector*>(from(i));
+  for (Index e = 0; e < table.picks.size(); ++e) {
+    const Pick& p = table.picks.items[static_cast<std::size_t>(e)];
+    Vector y = u[p.a];
+    if (p.b >= 0) y = p.b_sign < 0 ? y - u[p.b] : y + u[p.b];
+    if (p.c >= 0) y = p.c_sign < 0 ? y - u[p.c] : y + u[p.c];
+    *reinterpret_cast<Vector*>(to + e * to_step) = y;
+  }
+}
+
+// Calls body.template operator()<kind>() with the kind as a constant.
+template <class Body>
+FRAMEFOLD_INLINE void with_constant(Kind kind, Body body) {
+  switch (kind) {
+#define FRAMEFOLD_KIND(name) \
+  case Kind::name: return body.template operator()<Kind::name>();
+    FRAMEFOLD_KIND(copy1)
+    FRAMEFOLD_KIND(copy2)
+    FRAMEFOLD_KIND(copy3)
+    FRAMEFOLD_KIND(copy4)
+    FRAMEFOLD_KIND(three)
+    FRAMEFOLD_KIND(coarse4)
+    FRAMEFOLD_KIND(coarse3)
+    FRAMEFOLD_KIND(fine4)
+    FRAMEFOLD_KIND(fine3)
+    FRAMEFOLD_KIND(sum2)
+    FRAMEFOLD_KIND(sum3)
+    FRAMEFOLD_KIND(pair2)
+    FRAMEFOLD_KIND(pair3)
+#undef FRAMEFOLD_KIND
+  }
+}
+
+// Along an axis in the middle: [outer][from][inner] to [outer][to][inner], vectors; `to` lies
+// to_step floats from one to the next of its axis, and its inner ones inner_step.
+FRAMEFOLD_INLINE void along(Kind kind, float* to, Index to_outer, Index to_step, Index inner_step,
+                            const float* from, Index from_outer, Index outer, Index inner) {
+  with_constant(
+      kind, [=]<Kind constant>() __attribute__((always_inline)) {
+        for (Index o = 0; o < outer; ++o)
+          for (Index x = 0; x < inner; ++x) {
+            const float* first = from + o * from_outer + x * lanes;
+            add_up<constant>(
+                to + o * to_outer + x * inner_step,
+                to_step, [=](Index i) __attribute__((always_inline)) {
+                  return first + i * inner * lanes;
+                });
+          }
+      });
+}
+
+struct Rows {
+  const float* const* at;
+  Index t, h, w;     // inputs
+  Index eh, ew, et;  // values
+};
+
+// Sixteen channels of one unit, all of them in memory.
+FRAMEFOLD_SIMD void transform_rows(Kind t, Kind h, Kind w, Rows rows, Index channel, float* out,
+                                   Index out_step) {
+  alignas(64) float by_w[most_inputs * most_inputs * most_inputs * lanes];
+  alignas(64) float by_h[most_inputs * most_inputs * most_inputs * lanes];
+  const Index inner = rows.eh * rows.ew;
+  with_constant(
+      w, [ =, &by_w ]<Kind constant>() __attribute__((always_inline)) {
+        for (Index line = 0; line < rows.t * rows.h; ++line) {
+          const float* const* row = rows.at + line * rows.w;
+          add_up<constant>(
+              by_w + line * rows.ew * lanes,
+              lanes, [=](Index i) __attribute__((always_inline)) { return row[i] + channel; });
+        }
+      });
+  along(h, by_h, inner * lanes, rows.ew * lanes, lanes, by_w, rows.h * rows.ew * lanes, rows.t,
+        rows.ew);
+  along(t, out, 0, inner * out_step, out_step, by_h, 0, 1, inner);
+}
+
+FRAMEFOLD_SIMD void back(Kind t, Kind h, Kind w, Rows rows, const float* products, Index step,
+                         float* out) {
+  alignas(64) float by_t[2 * most_products * most_products * lanes];
+  alignas(64) float by_h[2 * 2 * most_products * lanes];
+  with_constant(
+      t, [ =, &by_t ]<Kind constant>() __attribute__((always_inline)) {
+        for (Index x = 0; x < rows.h * rows.w; ++x)
+          add_up<constant>(
+              by_t + x * lanes,
+              rows.h * rows.w * lanes, [=](Index i) __attribute__((always_inline)) {
+                return products + (i * rows.h * rows.w + x) * step;
+              });
+      });
+  along(h, by_h, rows.eh * rows.w * lanes, rows.w * lanes, lanes, by_t, rows.h * rows.w * lanes,
+        rows.et, rows.w);
+  along(w, out, rows.ew * lanes, lanes, lanes, by_h, rows.w * lanes, rows.et * rows.eh, 1);
+}
+
+}  // namespace
+
+FRAMEFOLD_SIMD void add_scaled(float* y, const float* x, float scale, Index n) {
+  for (Index i = 0; i < n; ++i) y[i] += scale * x[i];
+}
+
+void transform(const std::array<const Values*, 3>& axes, const Unit& unit, Index channels,
+               const float* source, const float* zeros, float* out, Index out_step) {
+  std::array<const float*, most_inputs * most_inputs * most_inputs> at;
+  const auto& [t, h, w] = axes;
+  const Rows rows{at.data(), t->inputs, h->inputs, w->inputs, h->count, w->count, t->count};
+  const std::array<Index, 3> first{t->first + t->step * unit.tile[0],
+                                   h->first + h->step * unit.tile[1],
+                                   w->first + w->step * unit.tile[2]};
+  const auto within = [](Index position, Index extent) {
+    return position >= 0 && position < extent;
+  };
+  std::size_t used = 0;
+  for (Index pt = first[0]; pt < first[0] + rows.t; ++pt)
+    for (Index ph = first[1]; ph < first[1] + rows.h; ++ph) {
+      const bool line_within = within(pt, t->extent) && within(ph, h->extent);
+      const float* line =
+          source + (((unit.b * t->extent + pt) * h->extent + ph) * w->extent + first[2]) * channels;
+      for (Index iw = 0; iw < rows.w; ++iw)
+        at[used++] = line_within && within(first[2] + iw, w->extent) ? line + iw * channels : zeros;
+    }
+  const Index whole = channels / lanes * lanes;
+  for (Index channel = 0; channel < whole; channel += lanes)
+    transform_rows(t->kind, h->kind, w->kind, rows, channel, out + channel, out_step);
+  if (whole == channels) return;
+  // The last channels by copies, since no vector may reach past them.
+  const Index rest = channels - whole;
+  alignas(64) std::array<float, most_inputs * most_inputs * most_inputs * lanes> from, to;
+  for (std::size_t n = 0; n < used; ++n) {
+    float* copy = from.data() + static_cast<Index>(n) * lanes;
+    std::copy_n(at[n] + whole, rest, copy);
+    std::fill(copy + rest, copy + lanes, 0.0F);
+    at[n] = copy;
+  }
+  transform_rows(t->kind, h->kind, w->kind, rows, 0, to.data(), lanes);
+  for (Index e = 0; e < rows.et * rows.eh * rows.ew; ++e)
+    std::copy_n(to.data() + e * lanes, rest, out + e * out_step + whole);
+}
+
+void destinations(const std::array<const Phase*, 3>& phases, const float* products, Index step,
+                  Index channels, const float* bias, float* const* rows) {
+  const auto& [t, h, w] = phases;
+  const Rows shape{nullptr,    t->products.size(), h->products.size(), w->products.size(),
+                   h->count(), w->count(),         t->count()};
+  alignas(64) std::array<float, 8 * lanes> sums;
+  for (Index channel = 0; channel < channels; channel += lanes) {
+    back(t->outputs, h->outputs, w->outputs, shape, products + channel, step, sums.data());
+    const Index n = std::min(lanes, channels - channel);
+    for (Index o = 0; o < shape.et * shape.eh * shape.ew; ++o) {
+      if (!rows[o]) continue;
+      const float* sum = sums.data() + o * lanes;
+      float* to = rows[o] + channel;
+      for (Index i = 0; i < n; ++i) to[i] = bias ? sum[i] + bias[channel + i] : sum[i];
+    }
+  }
+}
+
+}  // namespace framefold::winograd
