@@ -17,7 +17,7 @@ namespace framefold::winograd {
 namespace {
 
 constexpr Index lanes = 16;                     // a product's channels are padded to whole vectors
-constexpr Index block_floats = Index{3} << 15;  // 384 KiB of values and products
+constexpr Index block_floats = Index{5} << 15;  // 640 KiB of values and products
 constexpr Index most_segments = 64;
 
 // Two taps g0, g1 over the pair's values `first` ... of the products 0, 1, 2; the sign is that of
@@ -146,7 +146,11 @@ Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
 
 Index products_of(const Axis& axis, Index phase) { return axis.phases[phase].products.size(); }
 
-Index row_floats(const Plan& plan) { return ceil_div(plan.cols, lanes) * lanes; }
+// Of a product: one panel of columns.
+Index row_floats(const Plan& plan) {
+  return std::min<Index>(ceil_div(plan.cols, lanes) * lanes,
+                         ceil_div(micro_kernel().cols, lanes) * lanes);
+}
 
 Index most_products_of(const Plan& plan) {
   Index most = 1;
@@ -161,15 +165,20 @@ Index most_products_of(const Plan& plan) {
 Index block_units(const Stream& stream, const Plan& plan) {
   const Index unit = plan.values * plan.depth + most_products_of(plan) * row_floats(plan);
   const Index rows = micro_kernel().rows;
-  const Index fit = std::max<Index>(4, block_floats / unit / rows) * rows;
+  const Index fit = std::max<Index>(2, block_floats / unit / rows) * rows;
   return std::min(fit, ceil_div(plan.units, stream.threads));
 }
 
-// Values, products and, before, one transformed weight of a thread, in whole cache lines.
+Index value_floats(const Stream& stream, const Plan& plan) {
+  return plan.values * value_step(block_units(stream, plan), plan.depth);
+}
+
+// Values, products and, before, one transformed weight of a thread.
 Index own_floats(const Stream& stream, const Plan& plan) {
-  const Index unit = plan.values * plan.depth + most_products_of(plan) * row_floats(plan);
-  return ceil_div(std::max(block_units(stream, plan) * unit, plan.depth * plan.cols), lanes) *
-         lanes;
+  const Index products =
+      most_products_of(plan) * value_step(block_units(stream, plan), row_floats(plan));
+  return std::max(value_floats(stream, plan) + products,
+                  ceil_div(plan.depth * plan.cols, lanes) * lanes);
 }
 
 Index packed_floats(const Plan& plan) { return plan.numbers * packed_size(plan.depth, plan.cols); }
@@ -196,7 +205,7 @@ void pack(const Plan& plan, const float* weight, float* packed, float* own, Inde
 class Block {
  public:
   Block(const Plan& plan, const float* source, const float* packed, const float* zeros,
-        const float* bias, float* out, float* own, Index most)
+        const float* bias, float* out, float* values, float* products)
       : plan_(plan),
         kernel_(micro_kernel()),
         source_(source),
@@ -204,8 +213,8 @@ class Block {
         zeros_(zeros),
         bias_(bias),
         out_(out),
-        values_(own),
-        products_(own + plan.values * plan.depth * most) {}
+        values_(values),
+        products_(products) {}
 
   // Units [first, first + count), all of one tile of T.
   void run(Index first, Index count) {
@@ -215,46 +224,49 @@ class Block {
     for (Index i = 0; i < count; ++i)
       transform({&plan_.axes[0].values, &plan_.axes[1].values, &plan_.axes[2].values},
                 Unit(plan_, first + i), plan_.depth, source_, zeros_, values_ + i * plan_.depth,
-                count * plan_.depth);
+                value_step(count, plan_.depth));
     const Index inner = plan_.axes[1].values.count * plan_.axes[2].values.count;
-    Index phase_at = 0, product_at = 0;
-    used_ = 0;
-    for_terms(plan_.axes, [&](Index number, Index phase, Index product, Index value, auto&&) {
-      if (phase != phase_at || product != product_at) multiply(product_at);
-      if (phase != phase_at) finish(phase_at);
-      phase_at = phase;
-      product_at = product;
-      if (!plan_.axes[0].values.sees(tile_t_, value / inner)) return;
-      at_[used_] = {0, value * count_ * plan_.depth};
-      b_[used_++] = packed_ + number * packed_size(plan_.depth, plan_.cols);
-    });
-    multiply(product_at);
-    finish(phase_at);
+    for (panel_ = 0; panel_ < panel_count(plan_.cols); ++panel_) {
+      Index phase_at = 0, product_at = 0;
+      used_ = 0;
+      for_terms(plan_.axes, [&](Index number, Index phase, Index product, Index value, auto&&) {
+        if (phase != phase_at || product != product_at) multiply(product_at);
+        if (phase != phase_at) finish(phase_at);
+        phase_at = phase;
+        product_at = product;
+        if (!plan_.axes[0].values.sees(tile_t_, value / inner)) return;
+        at_[used_] = {0, value * value_step(count_, plan_.depth)};
+        b_[used_++] = packed_ + number * packed_size(plan_.depth, plan_.cols) +
+                      panel_ * kernel_.cols * plan_.depth;
+      });
+      multiply(product_at);
+      finish(phase_at);
+    }
   }
 
  private:
+  Index columns() const {
+    return std::min<Index>(kernel_.cols, plan_.cols - panel_ * kernel_.cols);
+  }
+
   void multiply(Index product) {
     const Index tiles = ceil_div(count_, kernel_.rows);
     const Index row = row_floats(plan_);
-    for (Index col = 0; col < plan_.cols; col += kernel_.cols) {
-      const Index cols = std::min<Index>(kernel_.cols, plan_.cols - col);
-      for (Index tile = 0; tile < tiles; ++tile) {
-        const Index begin = count_ * tile / tiles;
-        const Index rows = count_ * (tile + 1) / tiles - begin;
-        std::array<const float*, micro_rows_max> a{};
-        for (Index i = 0; i < rows; ++i)
-          a[static_cast<std::size_t>(i)] = values_ + (begin + i) * plan_.depth;
-        kernel_.run(static_cast<int>(rows), static_cast<int>(cols),
-                    {.a = a.data(),
-                     .at = at_.data(),
-                     .b = b_.data(),
-                     .segments = static_cast<Index>(used_),
-                     .depth = plan_.depth,
-                     .b_step = kernel_.cols,
-                     .c = products_ + (product * count_ + begin) * row + col,
-                     .ldc = row});
-      }
-      for (std::size_t s = 0; s < used_; ++s) b_[s] += kernel_.cols * plan_.depth;
+    for (Index tile = 0; tile < tiles; ++tile) {
+      const Index begin = count_ * tile / tiles;
+      const Index rows = count_ * (tile + 1) / tiles - begin;
+      std::array<const float*, micro_rows_max> a;
+      for (Index i = 0; i < rows; ++i)
+        a[static_cast<std::size_t>(i)] = values_ + (begin + i) * plan_.depth;
+      kernel_.run(static_cast<int>(rows), static_cast<int>(columns()),
+                  {.a = a.data(),
+                   .at = at_.data(),
+                   .b = b_.data(),
+                   .segments = static_cast<Index>(used_),
+                   .depth = plan_.depth,
+                   .b_step = kernel_.cols,
+                   .c = products_ + product * value_step(count_, row) + begin * row,
+                   .ldc = row});
     }
     used_ = 0;
   }
@@ -265,9 +277,10 @@ class Block {
     const Phase& ph = h.phases[number / w.phases.size() % h.phases.size()];
     const Phase& pw = w.phases[number % w.phases.size()];
     const Index row = row_floats(plan_);
+    const Index col = panel_ * kernel_.cols;
     for (Index i = 0; i < count_; ++i) {
       const Unit unit(plan_, first_ + i);
-      std::array<float*, 8> rows{};
+      std::array<float*, 8> rows;
       std::size_t used = 0;
       for (Index ot = 0; ot < pt.count(); ++ot)
         for (Index oh = 0; oh < ph.count(); ++oh)
@@ -276,15 +289,13 @@ class Block {
             const Index ah = ph.first + h.spacing * oh + h.step * unit.tile[1];
             const Index aw = pw.first + w.spacing * ow + w.step * unit.tile[2];
             const bool inside = at < t.extent && ah < h.extent && aw < w.extent;
-            rows[used++] =
-                inside ? out_ + (((unit.b * t.extent + at) * h.extent + ah) * w.extent + aw) *
-                                    plan_.cols
-                       : nullptr;
+            const Index position = ((unit.b * t.extent + at) * h.extent + ah) * w.extent + aw;
+            rows[used++] = inside ? out_ + position * plan_.cols + col : nullptr;
           }
-      destinations({&pt, &ph, &pw}, products_ + i * row, count_ * row, plan_.cols, bias_,
-                   rows.data());
+      destinations({&pt, &ph, &pw}, products_ + i * row, value_step(count_, row), columns(),
+                   bias_ ? bias_ + col : nullptr, rows.data());
       for (std::size_t n = 0; n < used; ++n)
-        if (rows[n]) activate_tile(plan_.c.activation, rows[n], 0, 1, plan_.cols);
+        if (rows[n]) activate_tile(plan_.c.activation, rows[n], 0, 1, columns());
     }
   }
 
@@ -297,7 +308,7 @@ class Block {
   float* out_;
   float* values_;    // [value][unit][channel]
   float* products_;  // [product][unit][channel]
-  Index first_ = 0, count_ = 0, tile_t_ = 0;
+  Index first_ = 0, count_ = 0, tile_t_ = 0, panel_ = 0;
   std::size_t used_ = 0;
   std::array<MicroRows, most_segments> at_;
   std::array<const float*, most_segments> b_;
@@ -389,7 +400,7 @@ bool sum(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, W
   const Index most = block_units(stream, plan);
   for_parts([&](Index part, float* mine) {
     Block block(plan, source.as<float>(), packed, zeros, bias ? bias.as<float>() : nullptr,
-                out.as<float>(), mine, most);
+                out.as<float>(), mine, mine + value_floats(stream, plan));
     const Index end = plan.units * (part + 1) / stream.threads;
     for (Index first = plan.units * part / stream.threads; first < end;) {
       const Index frame = (first / plan.units_of_t() + 1) * plan.units_of_t();

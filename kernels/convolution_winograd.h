@@ -174,6 +174,12 @@ struct Unit {
   Unit(const Plan& plan, Index number);
 };
 
+// Floats from one value of a block to the next: rows that lie a multiple of 4 KiB apart would evict
+// one another from the first-level cache.
+constexpr Index value_step(Index units, Index channels) {
+  return (units * channels + 31) / 16 * 16;
+}
+
 // values [e][channel] of one unit: `source` is the tensor, `out` the first value's, out_step floats
 // from value to value; zeros has `channels` elements.
 void transform(const std::array<const Values*, 3>& axes, const Unit& unit, Index channels,

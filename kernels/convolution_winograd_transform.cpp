@@ -78,20 +78,22 @@ struct Rows {
 // Sixteen channels of one unit, all of them in memory.
 FRAMEFOLD_SIMD void transform_rows(Kind t, Kind h, Kind w, Rows rows, Index channel, float* out,
                                    Index out_step) {
-  alignas(64) float by_w[most_inputs * most_inputs * most_inputs * lanes];
+  alignas(64) float by_w[most_inputs * most_inputs * lanes];  // of one frame
   alignas(64) float by_h[most_inputs * most_inputs * most_inputs * lanes];
   const Index inner = rows.eh * rows.ew;
-  with_constant(
-      w, [ =, &by_w ]<Kind constant>() __attribute__((always_inline)) {
-        for (Index line = 0; line < rows.t * rows.h; ++line) {
-          const float* const* row = rows.at + line * rows.w;
-          add_up<constant>(
-              by_w + line * rows.ew * lanes,
-              lanes, [=](Index i) __attribute__((always_inline)) { return row[i] + channel; });
-        }
-      });
-  along(h, by_h, inner * lanes, rows.ew * lanes, lanes, by_w, rows.h * rows.ew * lanes, rows.t,
-        rows.ew);
+  for (Index frame = 0; frame < rows.t; ++frame) {
+    const float* const* at = rows.at + frame * rows.h * rows.w;
+    with_constant(
+        w, [ =, &by_w ]<Kind constant>() __attribute__((always_inline)) {
+          for (Index line = 0; line < rows.h; ++line) {
+            const float* const* row = at + line * rows.w;
+            add_up<constant>(
+                by_w + line * rows.ew * lanes,
+                lanes, [=](Index i) __attribute__((always_inline)) { return row[i] + channel; });
+          }
+        });
+    along(h, by_h + frame * inner * lanes, 0, rows.ew * lanes, lanes, by_w, 0, 1, rows.ew);
+  }
   along(t, out, 0, inner * out_step, out_step, by_h, 0, 1, inner);
 }
 

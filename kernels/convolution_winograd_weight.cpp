@@ -37,7 +37,9 @@ Index block_units(const Plan& plan) {
 }
 
 Index shared_floats(const Plan& plan) {
-  return block_units(plan) * (plan.values * plan.depth + products_of(plan) * plan.cols);
+  const Index units = block_units(plan);
+  return plan.values * value_step(units, plan.depth) +
+         products_of(plan) * value_step(units, plan.cols);
 }
 
 // sums [channel of the source][channel written] of one transformed weight += the block's.
@@ -97,14 +99,14 @@ bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
   for (Index first = 0; first < plan.units;) {
     const Index tile_t = first / plan.units_of_t();
     const Index count = std::min(most, (tile_t + 1) * plan.units_of_t() - first);
-    float* destinations = sources + plan.values * plan.depth * count;
+    float* destinations = sources + plan.values * value_step(count, plan.depth);
     parallel_for(stream, count, 4, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
         const Unit unit(plan, first + i);
         transform(from, unit, plan.depth, fine.as<float>(), zeros, sources + i * plan.depth,
-                  count * plan.depth);
+                  value_step(count, plan.depth));
         transform(to, unit, plan.cols, coarse.as<float>(), zeros, destinations + i * plan.cols,
-                  count * plan.cols);
+                  value_step(count, plan.cols));
       }
     });
     const Index inner = from[1]->count * from[2]->count;
@@ -113,8 +115,9 @@ bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
         if (number < begin || number >= end) return;
         const bool seen = from[0]->sees(tile_t, value / inner);
         if (!seen && first > 0) return;
-        multiply(plan, sums + number * size, sources + value * count * plan.depth,
-                 destinations + product * count * plan.cols, seen ? count : 0, first > 0);
+        multiply(plan, sums + number * size, sources + value * value_step(count, plan.depth),
+                 destinations + product * value_step(count, plan.cols), seen ? count : 0,
+                 first > 0);
       });
     });
     first += count;
