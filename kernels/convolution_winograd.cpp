@@ -221,10 +221,8 @@ class Block {
     first_ = first;
     count_ = count;
     tile_t_ = first / plan_.units_of_t();
-    for (Index i = 0; i < count; ++i)
-      transform({&plan_.axes[0].values, &plan_.axes[1].values, &plan_.axes[2].values},
-                Unit(plan_, first + i), plan_.depth, source_, zeros_, values_ + i * plan_.depth,
-                value_step(count, plan_.depth));
+    transform(plan_, {&plan_.axes[0].values, &plan_.axes[1].values, &plan_.axes[2].values}, first,
+              count, plan_.depth, source_, zeros_, values_, value_step(count, plan_.depth));
     const Index inner = plan_.axes[1].values.count * plan_.axes[2].values.count;
     for (panel_ = 0; panel_ < panel_count(plan_.cols); ++panel_) {
       Index phase_at = 0, product_at = 0;

@@ -180,10 +180,10 @@ constexpr Index value_step(Index units, Index channels) {
   return (units * channels + 31) / 16 * 16;
 }
 
-// values [e][channel] of one unit: `source` is the tensor, `out` the first value's, out_step floats
-// from value to value; zeros has `channels` elements.
-void transform(const std::array<const Values*, 3>& axes, const Unit& unit, Index channels,
-               const float* source, const float* zeros, float* out, Index out_step);
+// out [value][unit][channel] of units [first, first + count), out_step floats from value to value;
+// zeros has `channels` elements.
+void transform(const Plan& plan, const std::array<const Values*, 3>& axes, Index first, Index count,
+               Index channels, const float* source, const float* zeros, float* out, Index out_step);
 
 // From one unit's products [q][channel], step floats apart, to its destinations (null: left out).
 // Whole vectors are read: a product's channels are padded to 16.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr Index lanes = 16;
 constexpr Index most_inputs = 6, most_products = 4;
+constexpr Index most_values = most_inputs * most_inputs * most_inputs;
 
 // Sixteen floats, which the compiler cuts into what the instruction set has.
 using Vector = float __attribute__((vector_size(64), aligned(4), may_alias));
@@ -79,7 +80,7 @@ struct Rows {
 FRAMEFOLD_SIMD void transform_rows(Kind t, Kind h, Kind w, Rows rows, Index channel, float* out,
                                    Index out_step) {
   alignas(64) float by_w[most_inputs * most_inputs * lanes];  // of one frame
-  alignas(64) float by_h[most_inputs * most_inputs * most_inputs * lanes];
+  alignas(64) float by_h[most_values * lanes];
   const Index inner = rows.eh * rows.ew;
   for (Index frame = 0; frame < rows.t; ++frame) {
     const float* const* at = rows.at + frame * rows.h * rows.w;
@@ -115,48 +116,67 @@ FRAMEFOLD_SIMD void back(Kind t, Kind h, Kind w, Rows rows, const float* product
   along(w, out, rows.ew * lanes, lanes, lanes, by_h, rows.w * lanes, rows.et * rows.eh, 1);
 }
 
+// Where a unit's sources lie; returns their number.
+std::size_t find_rows(const Unit& unit, const std::array<const Values*, 3>& axes, Index channels,
+                      const float* source, const float* zeros,
+                      std::array<const float*, most_values>& at) {
+  const auto& [t, h, w] = axes;
+  const Extents first{t->first + t->step * unit.tile[0], h->first + h->step * unit.tile[1],
+                      w->first + w->step * unit.tile[2]};
+  const auto within = [](Index position, Index extent) {
+    return position >= 0 && position < extent;
+  };
+  std::size_t used = 0;
+  for (Index pt = first[0]; pt < first[0] + t->inputs; ++pt)
+    for (Index ph = first[1]; ph < first[1] + h->inputs; ++ph) {
+      const bool line_within = within(pt, t->extent) && within(ph, h->extent);
+      const Index line = ((unit.b * t->extent + pt) * h->extent + ph) * w->extent;
+      for (Index pw = first[2]; pw < first[2] + w->inputs; ++pw)
+        at[used++] = line_within && within(pw, w->extent) ? source + (line + pw) * channels : zeros;
+    }
+  return used;
+}
+
 }  // namespace
 
 FRAMEFOLD_SIMD void add_scaled(float* y, const float* x, float scale, Index n) {
   for (Index i = 0; i < n; ++i) y[i] += scale * x[i];
 }
 
-void transform(const std::array<const Values*, 3>& axes, const Unit& unit, Index channels,
-               const float* source, const float* zeros, float* out, Index out_step) {
-  std::array<const float*, most_inputs * most_inputs * most_inputs> at;
+void transform(const Plan& plan, const std::array<const Values*, 3>& axes, Index first, Index count,
+               Index channels, const float* source, const float* zeros, float* out,
+               Index out_step) {
   const auto& [t, h, w] = axes;
-  const Rows rows{at.data(), t->inputs, h->inputs, w->inputs, h->count, w->count, t->count};
-  const std::array<Index, 3> first{t->first + t->step * unit.tile[0],
-                                   h->first + h->step * unit.tile[1],
-                                   w->first + w->step * unit.tile[2]};
-  const auto within = [](Index position, Index extent) {
-    return position >= 0 && position < extent;
-  };
-  std::size_t used = 0;
-  for (Index pt = first[0]; pt < first[0] + rows.t; ++pt)
-    for (Index ph = first[1]; ph < first[1] + rows.h; ++ph) {
-      const bool line_within = within(pt, t->extent) && within(ph, h->extent);
-      const float* line =
-          source + (((unit.b * t->extent + pt) * h->extent + ph) * w->extent + first[2]) * channels;
-      for (Index iw = 0; iw < rows.w; ++iw)
-        at[used++] = line_within && within(first[2] + iw, w->extent) ? line + iw * channels : zeros;
-    }
+  // While one unit is at work, the next one's sources come: no hardware sees where they lie.
+  std::array<std::array<const float*, most_values>, 2> at;
+  const std::size_t used = find_rows(Unit(plan, first), axes, channels, source, zeros, at[0]);
   const Index whole = channels / lanes * lanes;
-  for (Index channel = 0; channel < whole; channel += lanes)
-    transform_rows(t->kind, h->kind, w->kind, rows, channel, out + channel, out_step);
-  if (whole == channels) return;
-  // The last channels by copies, since no vector may reach past them.
   const Index rest = channels - whole;
-  alignas(64) std::array<float, most_inputs * most_inputs * most_inputs * lanes> from, to;
-  for (std::size_t n = 0; n < used; ++n) {
-    float* copy = from.data() + static_cast<Index>(n) * lanes;
-    std::copy_n(at[n] + whole, rest, copy);
-    std::fill(copy + rest, copy + lanes, 0.0F);
-    at[n] = copy;
+  for (Index i = 0; i < count; ++i, out += channels) {
+    auto& own = at[static_cast<std::size_t>(i % 2)];
+    if (i + 1 < count) {
+      auto& next = at[static_cast<std::size_t>((i + 1) % 2)];
+      find_rows(Unit(plan, first + i + 1), axes, channels, source, zeros, next);
+      for (std::size_t n = 0; n < used; ++n)
+        for (Index channel = 0; channel < channels; channel += lanes)
+          __builtin_prefetch(next[n] + channel, 0, 2);
+    }
+    const Rows rows{own.data(), t->inputs, h->inputs, w->inputs, h->count, w->count, t->count};
+    for (Index channel = 0; channel < whole; channel += lanes)
+      transform_rows(t->kind, h->kind, w->kind, rows, channel, out + channel, out_step);
+    if (rest == 0) continue;
+    // The last channels by copies, since no vector may reach past them.
+    alignas(64) std::array<float, most_values * lanes> from, to;
+    for (std::size_t n = 0; n < used; ++n) {
+      float* copy = from.data() + static_cast<Index>(n) * lanes;
+      std::copy_n(own[n] + whole, rest, copy);
+      std::fill(copy + rest, copy + lanes, 0.0F);
+      own[n] = copy;
+    }
+    transform_rows(t->kind, h->kind, w->kind, rows, 0, to.data(), lanes);
+    for (Index e = 0; e < rows.et * rows.eh * rows.ew; ++e)
+      std::copy_n(to.data() + e * lanes, rest, out + e * out_step + whole);
   }
-  transform_rows(t->kind, h->kind, w->kind, rows, 0, to.data(), lanes);
-  for (Index e = 0; e < rows.et * rows.eh * rows.ew; ++e)
-    std::copy_n(to.data() + e * lanes, rest, out + e * out_step + whole);
 }
 
 void destinations(const std::array<const Phase*, 3>& phases, const float* products, Index step,

@@ -101,13 +101,10 @@ bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
     const Index count = std::min(most, (tile_t + 1) * plan.units_of_t() - first);
     float* destinations = sources + plan.values * value_step(count, plan.depth);
     parallel_for(stream, count, 4, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) {
-        const Unit unit(plan, first + i);
-        transform(from, unit, plan.depth, fine.as<float>(), zeros, sources + i * plan.depth,
-                  value_step(count, plan.depth));
-        transform(to, unit, plan.cols, coarse.as<float>(), zeros, destinations + i * plan.cols,
-                  value_step(count, plan.cols));
-      }
+      transform(plan, from, first + begin, end - begin, plan.depth, fine.as<float>(), zeros,
+                sources + begin * plan.depth, value_step(count, plan.depth));
+      transform(plan, to, first + begin, end - begin, plan.cols, coarse.as<float>(), zeros,
+                destinations + begin * plan.cols, value_step(count, plan.cols));
     });
     const Index inner = from[1]->count * from[2]->count;
     parallel_for(stream, plan.numbers, 1, [&](Index begin, Index end) {
