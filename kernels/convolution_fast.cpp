@@ -437,10 +437,14 @@ Index packed_needed(const ConvolutionJob& job) {
   return job.packed ? job.c.groups * job.c.taps() * job.packed_size() : 0;
 }
 
+winograd::Pass winograd_pass(bool to_fine) {
+  return to_fine ? winograd::Pass::to_fine : winograd::Pass::to_coarse;
+}
+
 Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
   if (type != DType::f32) return 0;
-  if (const auto needed = winograd::sum_workspace(stream, c, to_fine); needed >= 0)
-    return static_cast<Bytes>(needed);
+  if (const winograd::Plan plan(c, winograd_pass(to_fine)); plan.worth)
+    return winograd::sum_workspace(stream, plan);
   const ConvolutionJob job = job_of(c, to_fine, nullptr, nullptr, nullptr, nullptr);
   const auto bytes = [](Index floats) {
     return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
@@ -453,7 +457,10 @@ Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DTy
 bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
          View source, View weight, View bias) {
   if (!stream.wants(Path::native) || out.dtype != DType::f32) return false;
-  if (winograd::sum(stream, c, to_fine, out, workspace, source, weight, bias)) return true;
+  if (const winograd::Plan plan(c, winograd_pass(to_fine)); plan.worth) {
+    winograd::sum(stream, plan, out, workspace, source, weight, bias);
+    return true;
+  }
   ConvolutionJob job = job_of(c, to_fine, out.as<float>(), source.as<float>(), weight.as<float>(),
                               bias ? bias.as<float>() : nullptr);
   if (spreads(job)) {

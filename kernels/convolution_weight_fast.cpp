@@ -217,8 +217,8 @@ Index sums_needed(const Convolution& c, const Plan& plan) {
 
 Bytes fast::weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type) {
   if (type != DType::f32) return 0;
-  if (const auto needed = winograd::weight_workspace(stream, c); needed >= 0)
-    return static_cast<Bytes>(needed);
+  if (const winograd::Plan fewer(c, winograd::Pass::weight); fewer.worth)
+    return winograd::weight_workspace(fewer);
   const Plan plan(stream, c);
   return Workspace::padded(static_cast<Bytes>(sums_needed(c, plan)) * sizeof(float));
 }
@@ -226,7 +226,10 @@ Bytes fast::weight_from_both_workspace(const Stream& stream, const Convolution& 
 bool fast::weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
                             Workspace workspace, View fine, View coarse) {
   if (!stream.wants(Path::native) || fine.dtype != DType::f32) return false;
-  if (winograd::weight_from_both(stream, c, weight, workspace, fine, coarse)) return true;
+  if (const winograd::Plan fewer(c, winograd::Pass::weight); fewer.worth) {
+    winograd::weight_from_both(stream, fewer, weight, workspace, fine, coarse);
+    return true;
+  }
   const Plan plan(stream, c);
   float* sums = workspace.take<float>(sums_needed(c, plan));
   const Index lines = c.batch * c.coarse[0] * c.coarse[1];

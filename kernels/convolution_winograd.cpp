@@ -144,8 +144,6 @@ Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
                  : three_taps(-c.padding[n], c.coarse[n], c.fine[n], false);
 }
 
-Index products_of(const Axis& axis, Index phase) { return axis.phases[phase].products.size(); }
-
 // Of a product: one panel of columns.
 Index row_floats(const Plan& plan) {
   return std::min<Index>(ceil_div(plan.cols, lanes) * lanes,
@@ -198,7 +196,7 @@ void pack(const Plan& plan, const float* weight, float* packed, float* own, Inde
             add_scaled(own, weight + ((kt * c.kernel[1] + kh) * c.kernel[2] + kw) * size, scale,
                        size);
     pack_panels(packed + number * packed_size(plan.depth, plan.cols), own, c.coarse_channels,
-                plan.to_fine, plan.depth, plan.cols, 0, panel_count(plan.cols));
+                plan.pass == Pass::to_fine, plan.depth, plan.cols, 0, panel_count(plan.cols));
   });
 }
 
@@ -323,12 +321,14 @@ double Axis::terms(bool seen) const {
   return static_cast<double>(sum);
 }
 
-Plan::Plan(const Convolution& c, bool to_fine)
-    : c(c), to_fine(to_fine), depth(c.fine_channels), cols(c.coarse_channels) {
+Plan::Plan(const Convolution& c, Pass pass)
+    : c(c), pass(pass), depth(c.fine_channels), cols(c.coarse_channels) {
+  const bool to_fine = pass == Pass::to_fine;
   if (to_fine) std::swap(depth, cols);
   const bool plain =
       c.dilation[0] == 1 && c.stride[0] <= 2 && c.stride[0] <= c.kernel[0] && c.kernel[0] <= 4;
-  if (c.groups != 1 || !plain || !transforms(c, 1, to_fine) || !transforms(c, 2, to_fine)) return;
+  fits = c.groups == 1 && plain && transforms(c, 1, to_fine) && transforms(c, 2, to_fine);
+  if (!fits) return;
   const std::array<Axis, 3> plains{direct(c, 0, to_fine), direct(c, 1, to_fine),
                                    direct(c, 2, to_fine)};
   axes = {plains[0], transformed(c, 1, to_fine), transformed(c, 2, to_fine)};
@@ -340,24 +340,28 @@ Plan::Plan(const Convolution& c, bool to_fine)
   values = 1;
   for (const Axis& axis : axes) values *= axis.values.count;
   for_terms(axes, [&](Index number, auto&&...) { numbers = number + 1; });
+  worth = depth >= 8 && cols >= 8 && faster(plains);
+}
 
-  // Operations on vectors of 16.
+// Times in multiplications of a vector of 16, as measured: each vector of values and of products
+// moved costs `moving`, each one of transformed weights `making`.
+bool Plan::faster(const std::array<Axis, 3>& direct) const {
+  const double moving = pass == Pass::weight ? 14 : 17;
+  constexpr double making = 12;
   const auto vectors = [](Index channels) { return static_cast<double>(ceil_div(channels, 16)); };
-  double products = 1, taken = 1, back = 1;
+  double direct_products = 1, products = 1, results = 1;
   for (std::size_t n = 0; n < 3; ++n) {
-    products *= plains[n].terms(true);
-    taken *= axes[n].terms(n == 0);
-    double own = 0;
-    for (Index p = 0; p < axes[n].phases.size(); ++p)
-      own += static_cast<double>(products_of(axes[n], p));
-    back *= own;
+    direct_products *= direct[n].terms(true);
+    products *= axes[n].terms(n == 0);
+    Index own = 0;
+    for (const Phase& phase : axes[n].phases) own += phase.products.size();
+    results *= static_cast<double>(own);
   }
   const double each = static_cast<double>(c.batch * depth) * vectors(cols);
-  const double moved =
-      static_cast<double>(units) *
-      (4 * static_cast<double>(values) * vectors(depth) + 4 * back * vectors(cols));
-  const double weights = 4 * static_cast<double>(numbers * depth) * vectors(cols);
-  worth = cols >= 8 && depth >= 8 && taken * each + moved + weights < 0.95 * products * each;
+  const double moved = static_cast<double>(units) *
+                       (static_cast<double>(values) * vectors(depth) + results * vectors(cols));
+  const double made = static_cast<double>(numbers * depth) * vectors(cols);
+  return products * each + moving * moved + making * made < 0.95 * direct_products * each;
 }
 
 Unit::Unit(const Plan& plan, Index number) {
@@ -367,20 +371,16 @@ Unit::Unit(const Plan& plan, Index number) {
   b = number / w / h % plan.c.batch;
 }
 
-std::int64_t sum_workspace(const Stream& stream, const Convolution& c, bool to_fine) {
-  const Plan plan(c, to_fine);
-  if (!plan.worth) return -1;
+Bytes sum_workspace(const Stream& stream, const Plan& plan) {
   const auto bytes = [](Index floats) {
-    return static_cast<std::int64_t>(Workspace::padded(static_cast<Bytes>(floats) * sizeof(float)));
+    return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
   };
   return bytes(plan.depth) + bytes(packed_floats(plan)) +
          bytes(stream.threads * own_floats(stream, plan));
 }
 
-bool sum(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
-         View source, View weight, View bias) {
-  const Plan plan(c, to_fine);
-  if (!plan.worth) return false;
+void sum(const Stream& stream, const Plan& plan, Tensor out, Workspace workspace, View source,
+         View weight, View bias) {
   float* zeros = workspace.take<float>(plan.depth);
   float* packed = workspace.take<float>(packed_floats(plan));
   float* own = workspace.take<float>(stream.threads * own_floats(stream, plan));
@@ -407,7 +407,6 @@ bool sum(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, W
       first += count;
     }
   });
-  return true;
 }
 
 }  // namespace framefold::winograd

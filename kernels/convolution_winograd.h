@@ -25,7 +25,7 @@
 //
 // Results do not depend on the number of threads. Sums of transformed values round otherwise than
 // direct ones: docs/decisions.md has measured errors. Which convolutions come here is a rule on
-// their extents; anything else is declined (false).
+// their extents (Plan::worth).
 #pragma once
 
 #include <initializer_list>
@@ -79,7 +79,7 @@ struct Table {
   Few<Pick, 6> picks;
 };
 
-constexpr Table table_of(Kind kind) {
+constexpr Table make_table(Kind kind) {
   const auto table = [](Index inputs, std::initializer_list<Pick> picks) {
     Table made{.inputs = inputs};
     for (const Pick& pick : picks) made.picks.add(pick);
@@ -103,6 +103,14 @@ constexpr Table table_of(Kind kind) {
   return {};
 }
 
+inline constexpr std::array tables{
+    make_table(Kind::copy1),   make_table(Kind::copy2), make_table(Kind::copy3),
+    make_table(Kind::copy4),   make_table(Kind::three), make_table(Kind::coarse4),
+    make_table(Kind::coarse3), make_table(Kind::fine4), make_table(Kind::fine3),
+    make_table(Kind::sum2),    make_table(Kind::sum3),  make_table(Kind::pair2),
+    make_table(Kind::pair3)};
+constexpr const Table& table_of(Kind kind) { return tables[static_cast<std::size_t>(kind)]; }
+
 // Values along one axis: tile i makes them of the positions first + step * i + [0, inputs), which
 // are zero outside of [0, extent).
 struct Values {
@@ -120,7 +128,7 @@ struct Values {
         count(table_of(kind).picks.size()) {}
   // Whether anything of a value lies inside.
   bool sees(Index tile, Index value) const {
-    const Pick p = table_of(kind).picks[value];
+    const Pick& p = table_of(kind).picks[value];
     return inside(tile, p.a) || (p.b >= 0 && inside(tile, p.b));
   }
   bool inside(Index tile, Index input) const {
@@ -151,19 +159,24 @@ struct Axis {
   double terms(bool seen) const;  // of all tiles; only those that see something
 };
 
+enum class Pass : std::uint8_t { to_coarse, to_fine, weight };
+
 struct Plan {
   Convolution c;
-  bool to_fine = false;
-  bool worth = false;  // fewer operations than the direct sum takes, by far enough
+  Pass pass;
+  bool fits = false;   // the filters above apply
+  bool worth = false;  // and take less time than the direct sum
   std::array<Axis, 3> axes;
-  Index depth = 0, cols = 0;  // channels of the source and written
-  Index units = 0;            // tiles, by t, batch, h, w
-  Index values = 0;           // of a unit
-  Index numbers = 0;          // transformed weights
+  Index depth, cols;  // channels of the source and written; of weights, their rows and columns
+  Index units = 0;    // tiles, by t, batch, h, w
+  Index values = 0;   // of a unit
+  Index numbers = 0;  // transformed weights
 
-  Plan(const Convolution& c, bool to_fine);
-  const Extents& sources() const { return to_fine ? c.coarse : c.fine; }
+  Plan(const Convolution& c, Pass pass);
   Index units_of_t() const { return c.batch * axes[1].tiles * axes[2].tiles; }
+
+ private:
+  bool faster(const std::array<Axis, 3>& direct) const;
 };
 
 // A unit's batch element and tiles.
@@ -223,13 +236,12 @@ void for_terms(const std::array<Axis, 3>& axes, Body&& body) {
 
 void add_scaled(float* y, const float* x, float scale, Index n);  // y += scale x
 
-// As those of fast::, false where the rule says so.
-bool sum(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
-         View source, View weight, View bias);
-bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
-                      Workspace workspace, View fine, View coarse);
-// Bytes, or -1 where declined.
-std::int64_t sum_workspace(const Stream& stream, const Convolution& c, bool to_fine);
-std::int64_t weight_workspace(const Stream& stream, const Convolution& c);
+// Of a plan that fits, f32.
+void sum(const Stream& stream, const Plan& plan, Tensor out, Workspace workspace, View source,
+         View weight, View bias);
+void weight_from_both(const Stream& stream, const Plan& plan, Tensor weight, Workspace workspace,
+                      View fine, View coarse);
+Bytes sum_workspace(const Stream& stream, const Plan& plan);
+Bytes weight_workspace(const Plan& plan);
 
 }  // namespace framefold::winograd

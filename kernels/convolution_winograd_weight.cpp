@@ -70,20 +70,17 @@ void multiply(const Plan& plan, float* sums, const float* sources, const float* 
 
 }  // namespace
 
-std::int64_t weight_workspace(const Stream&, const Convolution& c) {
-  const Plan plan(c, false);
-  if (!plan.worth) return -1;
+Bytes weight_workspace(const Plan& plan) {
   const auto bytes = [](Index floats) {
-    return static_cast<std::int64_t>(Workspace::padded(static_cast<Bytes>(floats) * sizeof(float)));
+    return Workspace::padded(static_cast<Bytes>(floats) * sizeof(float));
   };
   return bytes(std::max(plan.depth, plan.cols)) + bytes(shared_floats(plan)) +
          bytes(plan.numbers * plan.depth * plan.cols);
 }
 
-bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
-                      Workspace workspace, View fine, View coarse) {
-  const Plan plan(c, false);
-  if (!plan.worth) return false;
+void weight_from_both(const Stream& stream, const Plan& plan, Tensor weight, Workspace workspace,
+                      View fine, View coarse) {
+  const Extents& kernel = plan.c.kernel;
   const Index size = plan.depth * plan.cols;
   float* zeros = workspace.take<float>(std::max(plan.depth, plan.cols));
   float* sources = workspace.take<float>(shared_floats(plan));
@@ -122,16 +119,15 @@ bool weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
 
   parallel_for(stream, size, grain, [&](Index begin, Index end) {
     for_terms(plan.axes, [&](Index number, Index, Index, Index, auto&& share) {
-      for (Index kt = 0; kt < c.kernel[0]; ++kt)
-        for (Index kh = 0; kh < c.kernel[1]; ++kh)
-          for (Index kw = 0; kw < c.kernel[2]; ++kw)
+      for (Index kt = 0; kt < kernel[0]; ++kt)
+        for (Index kh = 0; kh < kernel[1]; ++kh)
+          for (Index kw = 0; kw < kernel[2]; ++kw)
             if (const float scale = share(kt, kh, kw); scale != 0)
               add_scaled(
-                  weight.as<float>() + ((kt * c.kernel[1] + kh) * c.kernel[2] + kw) * size + begin,
+                  weight.as<float>() + ((kt * kernel[1] + kh) * kernel[2] + kw) * size + begin,
                   sums + number * size + begin, scale, end - begin);
     });
   });
-  return true;
 }
 
 }  // namespace framefold::winograd
