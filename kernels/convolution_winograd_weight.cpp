@@ -13,7 +13,7 @@
 namespace framefold::winograd {
 namespace {
 
-constexpr Index block_floats = Index{1} << 20;  // 4 MiB of sources and destinations
+constexpr Index block_floats = Index{1} << 18;  // 1 MiB of sources and destinations
 constexpr Index grain = 256;                    // channel pairs that a thread finishes at least
 
 // What the destinations' gradients of a tile become for each product: the transpose of its outputs.
@@ -33,7 +33,7 @@ Index products_of(const Plan& plan) {
 
 Index block_units(const Plan& plan) {
   const Index unit = plan.values * plan.depth + products_of(plan) * plan.cols;
-  return std::min(std::max<Index>(32, block_floats / unit), plan.units_of_t());
+  return std::min(std::max<Index>(64, block_floats / unit), plan.units_of_t());
 }
 
 Index shared_floats(const Plan& plan) {
