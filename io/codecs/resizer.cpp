@@ -2,117 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-
-#include "kernels/simd.h"
+#include <utility>
 
 namespace framefold {
 namespace {
 
-constexpr int weight_bits = 12, fraction_bits = 6, colour_bits = 14;
-
-// sums[x] (=, or += where `more`) one * row[x] + other * below[x]
-FRAMEFOLD_SIMD void add_rows(std::uint32_t* sums, const std::uint8_t* row, std::uint32_t one,
-                             const std::uint8_t* below, std::uint32_t other, Index count,
-                             bool more) {
-  if (more)
-    for (Index x = 0; x < count; ++x) sums[x] += one * row[x] + other * below[x];
-  else
-    for (Index x = 0; x < count; ++x) sums[x] = one * row[x] + other * below[x];
-}
-
-FRAMEFOLD_SIMD void pair(std::uint64_t* pairs, const std::uint32_t* one, const std::uint32_t* other,
-                         Index count) {
-  for (Index x = 0; x < count; ++x) pairs[x] = one[x] | std::uint64_t{other[x]} << 32;
-}
-
-std::int32_t to_64ths(std::uint32_t sum) {
-  constexpr int shift = 2 * weight_bits - fraction_bits;
-  return static_cast<std::int32_t>((sum + (1U << (shift - 1))) >> shift);
-}
-
-// one[x] and other[x] = sum over k of weights[x, k] * both halves of pairs[first[x] + k]. Neither
-// half's sum passes 32 bits. Two lines at once in plain registers: gathers take longer.
-template <int known_taps>
-void pick(std::int32_t* one, std::int32_t* other, const std::uint64_t* pairs,
-          const std::int32_t* first, const std::uint32_t* weights, Index taps, Index count) {
-  if constexpr (known_taps > 0) taps = known_taps;
-  for (Index x = 0; x < count; ++x, weights += taps) {
-    const std::uint64_t* from = pairs + first[x];
-    std::uint64_t sum = 0;
-    for (Index k = 0; k < taps; ++k) sum += weights[k] * from[k];
-    one[x] = to_64ths(static_cast<std::uint32_t>(sum));
-    other[x] = to_64ths(static_cast<std::uint32_t>(sum >> 32));
-  }
-}
-
-// Pixels that pick_near() makes at once, and of how many sources.
-constexpr Index near_pixels = 16, near_sources = 32;
-
-constexpr Index near_padded(Index count) {
-  return (count + near_pixels - 1) / near_pixels * near_pixels;
-}
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-bool has_permutations() {
-  static const bool has = __builtin_cpu_supports("avx512f") != 0;
-  return has;
-}
-
-// As pick(), of one line whose 16 neighbours lie in 32 sources: two registers, permuted for each
-// tap. Reads 32 sources beyond the last pixel's first one, writes a multiple of 16 pixels.
-__attribute__((target("avx512f"))) void pick_near(std::int32_t* out, const std::uint32_t* sums,
-                                                  const std::int32_t* first,
-                                                  const std::uint32_t* by_tap, Index taps,
-                                                  Index count) {
-  using Pixels [[gnu::vector_size(64)]] = std::uint32_t;
-  const auto load = [&](const void* from) __attribute__((target("avx512f"), always_inline)) {
-    Pixels pixels;
-    std::memcpy(&pixels, from, sizeof pixels);
-    return pixels;
-  };
-  const Index padded = near_padded(count);
-  for (Index x = 0; x < padded; x += near_pixels) {
-    const std::uint32_t* from = sums + first[x];
-    const Pixels low = load(from), high = load(from + near_pixels);
-    Pixels place = load(first + x) - static_cast<std::uint32_t>(first[x]), sum{};
-    for (Index k = 0; k < taps; ++k, place += 1)
-      sum += load(by_tap + k * padded + x) * __builtin_shuffle(low, high, place);
-    constexpr int shift = 2 * weight_bits - fraction_bits;
-    sum = (sum + (1U << (shift - 1))) >> shift;
-    std::memcpy(out + x, &sum, sizeof sum);
-  }
-}
-#else
-bool has_permutations() { return false; }
-void pick_near(std::int32_t*, const std::uint32_t*, const std::int32_t*, const std::uint32_t*,
-               Index, Index) {}
-#endif
-
-FRAMEFOLD_INLINE std::uint8_t clamped(std::int32_t value) {
-  constexpr int shift = fraction_bits + colour_bits;
-  value = (value + (1 << (shift - 1))) >> shift;
-  return static_cast<std::uint8_t>(value < 0 ? 0 : (value > 255 ? 255 : value));
-}
-
-FRAMEFOLD_SIMD void to_grey(std::uint8_t* out, const std::int32_t* y, const std::int32_t* colours,
-                            Index count) {
-  const std::int32_t offset = colours[0], factor = colours[1];
-  for (Index x = 0; x < count; ++x) out[x] = clamped((y[x] - offset) * factor);
-}
-
-FRAMEFOLD_SIMD void to_rgb(std::uint8_t* out, const std::int32_t* y, const std::int32_t* u,
-                           const std::int32_t* v, const std::int32_t* colours, Index count) {
-  const std::int32_t offset = colours[0], factor = colours[1], crv = colours[2], cbu = colours[3],
-                     cgu = colours[4], cgv = colours[5];
-  constexpr std::int32_t middle = 128 << fraction_bits;
-  for (Index x = 0; x < count; ++x) {
-    const std::int32_t light = (y[x] - offset) * factor, cb = u[x] - middle, cr = v[x] - middle;
-    out[3 * x] = clamped(light + cr * crv);
-    out[3 * x + 1] = clamped(light - cb * cgu - cr * cgv);
-    out[3 * x + 2] = clamped(light + cb * cbu);
-  }
-}
+using lines::colour_bits, lines::weight_bits;
 
 const AVPixFmtDescriptor* describe(const AVFrame& frame) {
   return av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
@@ -168,20 +63,23 @@ Resizer::Resizer(const AVFrame& frame, const Part& part, const FrameFormat& form
                     frame.format == AV_PIX_FMT_YUVJ440P || frame.format == AV_PIX_FMT_YUVJ411P ||
                     (pixels.nb_components == 1 && frame.color_range != AVCOL_RANGE_MPEG);
   const int* matrix = sws_getCoefficients(frame.colorspace);
-  colours_[0] = full ? 0 : 16 << fraction_bits;
-  colours_[1] =
-      static_cast<std::int32_t>(std::lround((full ? 1.0 : 255.0 / 219) * (1 << colour_bits)));
-  for (std::size_t i = 0; i < 4; ++i)  // for 224 levels, in 65536ths
-    colours_[2 + i] = static_cast<std::int32_t>(
+  const auto factor = [&](int i) {  // of 65536ths for 224 levels
+    return static_cast<std::int32_t>(
         std::lround(matrix[i] * (full ? 224.0 / 255 : 1.0) / (1 << (16 - colour_bits))));
-  const auto longest = static_cast<std::size_t>(std::max(columns_[0].end, columns_[1].end));
-  for (Axis& columns : columns_) columns.arrange();
-  for (auto& sums : sums_) sums.resize(longest + static_cast<std::size_t>(near_sources));
+  };
+  const auto luma =
+      static_cast<std::int32_t>(std::lround((full ? 1.0 : 255.0 / 219) * (1 << colour_bits)));
+  colours_ = lines::colours(full ? 0 : 16, luma, {factor(0), factor(1), factor(2), factor(3)});
+  const auto longest =
+      static_cast<std::size_t>(std::max(columns_[0].picks.sources, columns_[1].picks.sources));
+  for (auto& sums : sums_) sums.resize(longest + static_cast<std::size_t>(lines::spare));
   pairs_.resize(longest);
   const bool grey = pixels.nb_components == 1;
+  const auto length = static_cast<std::size_t>(lines::padded(format.width));
   for (std::size_t i = 0; i < lines_.size(); ++i)
-    lines_[i].assign(static_cast<std::size_t>(near_padded(format.width)),
-                     grey && i > 1 ? 128 << fraction_bits : 0);
+    lines_[i].assign(length, grey && i > 1 ? 128U << (2 * weight_bits) : 0);
+  for (auto& plane : kept_)
+    for (auto& row : plane) row.resize(length);
 }
 
 bool Resizer::made_for(const AVFrame& frame, const Part& part, const FrameFormat& format) const {
@@ -191,11 +89,9 @@ bool Resizer::made_for(const AVFrame& frame, const Part& part, const FrameFormat
 
 // `count` pixels of `step` sources each, the first begins at `begin`; there are `length` sources.
 Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length) {
-  Axis result;
   const auto most = std::min(length, static_cast<Index>(std::ceil(std::max(step, 1.0))) + 1);
-  result.taps = most;
-  result.begin = length;
-  result.weights.resize(static_cast<std::size_t>(most * count));
+  std::vector<std::int32_t> firsts;
+  std::vector<std::uint32_t> weights(static_cast<std::size_t>(most * count));
   std::vector<double> parts(static_cast<std::size_t>(most));
   for (Index i = 0; i < count; ++i) {
     // The span a pixel covers; enlarged, one as wide as a source around its middle.
@@ -211,85 +107,78 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
     }
     double whole = 0;
     std::uint32_t given = 0;
-    auto weight = result.weights.begin() + i * most;
+    auto weight = weights.begin() + i * most;
     for (const double part : parts) {  // rounded so that all of them make 4096
       whole += part * (1 << weight_bits);
       *weight = static_cast<std::uint32_t>(std::lround(whole)) - given;
       given += *weight;
       if (&part != &parts.back()) ++weight;
     }
-    result.first.push_back(static_cast<std::int32_t>(first));
-    result.begin = std::min(result.begin, first);
-    result.end = std::max(result.end, first + most);
+    firsts.push_back(static_cast<std::int32_t>(first));
   }
-  return result;
-}
-
-void Resizer::Axis::arrange() {
-  const auto count = static_cast<Index>(first.size());
-  near = has_permutations();
-  for (Index x = 0; x < count; ++x)
-    near &= first[static_cast<std::size_t>(x)] + taps <=
-            first[static_cast<std::size_t>(x / near_pixels * near_pixels)] + near_sources;
-  if (!near) return;
-  const Index padded = near_padded(count);
-  first.resize(static_cast<std::size_t>(padded), first.back());
-  by_tap.resize(static_cast<std::size_t>(padded * taps));
-  for (Index x = 0; x < count; ++x)
-    for (Index k = 0; k < taps; ++k)
-      by_tap[static_cast<std::size_t>(k * padded + x)] =
-          weights[static_cast<std::size_t>(x * taps + k)];
-}
-
-// What the picture's line y covers of the plane, over rows.
-void Resizer::sum_rows(const AVFrame& frame, int plane, Index y,
-                       std::vector<std::uint32_t>& sums) const {
-  const Axis& rows = rows_[plane > 0 ? 1 : 0];
-  const Axis& columns = columns_[plane > 0 ? 1 : 0];
-  const std::uint32_t* weights = rows.weights.data() + y * rows.taps;
-  const Index first = rows.first[static_cast<std::size_t>(y)];
-  const auto source = [&](Index k) {
-    return frame.data[plane] + (first + k) * frame.linesize[plane] + columns.begin;
-  };
-  Index taps = rows.taps;
-  while (taps > 1 && weights[taps - 1] == 0) --taps;
-  for (Index k = 0; k < taps; k += 2) {
-    const Index below = std::min(k + 1, taps - 1);
-    add_rows(sums.data() + columns.begin, source(k), weights[k], source(below),
-             below > k ? weights[below] : 0, columns.end - columns.begin, k > 0);
-  }
+  const std::int32_t least = *std::ranges::min_element(firsts);
+  for (std::int32_t& first : firsts) first -= least;
+  return {least, {std::move(firsts), std::move(weights), most}};
 }
 
 void Resizer::two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
-                        std::int32_t* one, std::int32_t* other) {
-  const Axis& columns = columns_[planes[0] > 0 ? 1 : 0];
-  for (std::size_t i = 0; i < 2; ++i) sum_rows(frame, planes[i], y[i], sums_[i]);
-  if (columns.near) {
-    for (const auto& [line, sums] : {std::pair(one, &sums_[0]), std::pair(other, &sums_[1])})
-      pick_near(line, sums->data(), columns.first.data(), columns.by_tap.data(), columns.taps,
-                format_.width);
-    return;
+                        std::array<std::uint32_t*, 2> lines) {
+  const std::size_t axis = planes[0] > 0 ? 1 : 0;
+  const lines::Picks& rows = rows_[axis].picks;
+  for (std::size_t i = 0; i < 2; ++i)
+    sum_rows(frame, planes[i], rows.first[static_cast<std::size_t>(y[i])],
+             {rows.weights.data() + y[i] * rows.taps, static_cast<std::size_t>(rows.taps)},
+             sums_[i]);
+  lines::pick(columns_[axis].picks, lines, {sums_[0].data(), sums_[1].data()}, pairs_.data());
+}
+
+void Resizer::sum_rows(const AVFrame& frame, int plane, Index first,
+                       std::span<const std::uint32_t> weights, std::vector<std::uint32_t>& sums) {
+  const std::size_t axis = plane > 0 ? 1 : 0;
+  const Index stride = frame.linesize[plane];
+  const std::uint8_t* row =
+      frame.data[plane] + (rows_[axis].begin + first) * stride + columns_[axis].begin;
+  lines::sum_rows(sums.data(), row, stride, weights.data(), static_cast<Index>(weights.size()),
+                  columns_[axis].picks.sources);
+}
+
+// Each row of the planes is picked once, and kept for the lines that follow.
+void Resizer::enlarged_chroma(const AVFrame& frame, Index y) {
+  const lines::Picks& rows = rows_[1].picks;
+  const Index first = rows.first[static_cast<std::size_t>(y)];
+  for (const Index row : {first, first + 1}) {
+    const auto slot = static_cast<std::size_t>(row % 2);
+    if (std::exchange(kept_row_[slot], row) == row) continue;
+    constexpr std::array<std::uint32_t, 1> one = {1};
+    for (const int plane : {1, 2})
+      sum_rows(frame, plane, row, one, sums_[static_cast<std::size_t>(plane - 1)]);
+    lines::pick(columns_[1].picks, {kept_[0][slot].data(), kept_[1][slot].data()},
+                {sums_[0].data(), sums_[1].data()}, pairs_.data());
   }
-  pair(pairs_.data() + columns.begin, sums_[0].data() + columns.begin,
-       sums_[1].data() + columns.begin, columns.end - columns.begin);
-  const auto run = columns.taps == 2 ? pick<2> : columns.taps == 3 ? pick<3> : pick<0>;
-  run(one, other, pairs_.data(), columns.first.data(), columns.weights.data(), columns.taps,
-      format_.width);
+  const auto above = static_cast<std::size_t>(first % 2);
+  for (std::size_t i = 0; i < 2; ++i)
+    lines::blend(lines_[2 + i].data(), kept_[i][above].data(), kept_[i][1 - above].data(),
+                 rows.weights.data() + 2 * y, format_.width);
 }
 
 void Resizer::run(const AVFrame& frame, std::uint8_t* pixels) {
   const bool rgb = format_.channels == 3;
   const bool coloured = rgb && describe(frame)->nb_components > 1;
+  const bool enlarged = rows_[1].picks.taps == 2 && rows_[1].picks.sources < format_.height;
+  kept_row_.fill(-1);
   const auto line = [&](std::size_t i) { return lines_[i].data(); };
   for (Index y = 0; y < format_.height; ++y, pixels += format_.width * format_.channels) {
     const auto luma = static_cast<std::size_t>(y % 2);
     if (luma == 0)
-      two_lines(frame, {0, 0}, {y, std::min(y + 1, format_.height - 1)}, line(0), line(1));
-    if (coloured) two_lines(frame, {1, 2}, {y, y}, line(2), line(3));
+      two_lines(frame, {0, 0}, {y, std::min(y + 1, format_.height - 1)}, {line(0), line(1)});
+    if (coloured && enlarged)
+      enlarged_chroma(frame, y);
+    else if (coloured)
+      two_lines(frame, {1, 2}, {y, y}, {line(2), line(3)});
     if (rgb)
-      to_rgb(pixels, line(luma), line(2), line(3), colours_.data(), format_.width);
+      lines::to_rgb(pixels, line(luma), line(2), line(3), colours_, format_.width);
     else
-      to_grey(pixels, line(luma), colours_.data(), format_.width);
+      lines::to_grey(pixels, line(luma), colours_, format_.width);
   }
 }
 

@@ -7,10 +7,12 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "io/codecs.h"
 #include "io/codecs/libav.h"
+#include "io/codecs/lines.h"
 
 namespace framefold {
 
@@ -29,31 +31,31 @@ class Resizer {
   void run(const AVFrame& frame, std::uint8_t* pixels);  // [H, W, C]
 
  private:
-  // For each pixel of a line: `taps` weights, which sum up to 4096, from source `first` on. They
-  // lie pixel by pixel; in `by_tap`, where `near` is true, tap by tap, a multiple of 16 pixels
-  // each.
+  // What each pixel takes of the sources from `begin` on.
   struct Axis {
-    Index taps = 0, begin = 0, end = 0;  // of the sources that are read
-    bool near = false;                   // pick_near() takes it
-    std::vector<std::int32_t> first;
-    std::vector<std::uint32_t> weights, by_tap;
-
-    void arrange();  // for picking: finds `near`, fills `by_tap`
+    Index begin;
+    lines::Picks picks;
   };
   static Axis axis(double begin, double step, Index count, Index length);
-  void sum_rows(const AVFrame& frame, int plane, Index y, std::vector<std::uint32_t>& sums) const;
-  // Lines `y` of two planes, or of one: lines y and y + 1, in 64ths.
+  // Rows of a plane from `first` on, weighted: the sources that columns_ picks from.
+  void sum_rows(const AVFrame& frame, int plane, Index first,
+                std::span<const std::uint32_t> weights, std::vector<std::uint32_t>& sums);
+  // Lines `y` of two planes, or of one: lines y and y + 1.
   void two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
-                 std::int32_t* one, std::int32_t* other);
+                 std::array<std::uint32_t*, 2> lines);
+  void enlarged_chroma(const AVFrame& frame, Index y);  // both, into lines_
 
   Part part_;
   FrameFormat format_;
-  std::array<Index, 6> frame_;             // of what frames it was made for
-  std::array<Axis, 2> rows_, columns_;     // of luma and chroma
-  std::array<std::int32_t, 6> colours_{};  // offset and factor of luma, then crv, cbu, cgu, cgv
-  std::array<std::vector<std::uint32_t>, 2> sums_;  // of two lines, over rows; 32 more for picks
-  std::vector<std::uint64_t> pairs_;                // both, the second in the upper half
-  std::array<std::vector<std::int32_t>, 4> lines_;  // in 64ths: luma twice, chroma
+  std::array<Index, 6> frame_;          // of what frames it was made for
+  std::array<Axis, 2> rows_, columns_;  // of luma and chroma
+  lines::Colours colours_;
+  std::array<std::vector<std::uint32_t>, 2> sums_;  // of two lines, over rows
+  std::vector<std::uint64_t> pairs_;
+  using Line = std::vector<std::uint32_t>;
+  std::array<Line, 4> lines_;                // luma twice, chroma
+  std::array<std::array<Line, 2>, 2> kept_;  // of chroma's planes: an even and an odd row, picked
+  std::array<Index, 2> kept_row_{};          // which ones
 };
 
 }  // namespace framefold
