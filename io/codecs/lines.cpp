@@ -36,6 +36,10 @@ FRAMEFOLD_SIMD void pair(std::uint64_t* pairs, const std::uint32_t* one, const s
                          Index count) {
   for (Index x = 0; x < count; ++x) pairs[x] = one[x] | std::uint64_t{other[x]} << 32;
 }
+FRAMEFOLD_SIMD void pair(std::uint64_t* pairs, const std::uint8_t* one, const std::uint8_t* other,
+                         Index count) {
+  for (Index x = 0; x < count; ++x) pairs[x] = one[x] | std::uint64_t{other[x]} << 32;
+}
 
 // Neither half's sum passes 32 bits. Two lines at once in plain registers: gathers take longer.
 template <int known_taps>
@@ -104,35 +108,45 @@ FRAMEFOLD_AVX512 FRAMEFOLD_INLINE void load(Vector& vector, const void* from) {
   std::memcpy(&vector, from, sizeof vector);
 }
 
-// Sixteen sums at once; nothing beyond the rows' `count` is read.
+// Sixteen samples, of which the first `count` are read.
+FRAMEFOLD_AVX512 FRAMEFOLD_INLINE void load(Unsigned& samples, const std::uint8_t* from,
+                                            Index count) {
+  const auto mask =
+      static_cast<__mmask16>(count < 16 ? (1U << std::max<Index>(count, 0)) - 1 : ~0U);
+  samples = reinterpret_cast<Unsigned>(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, from)));
+}
+FRAMEFOLD_AVX512 FRAMEFOLD_INLINE void load(Unsigned& sums, const std::uint32_t* from, Index) {
+  load(sums, from);
+}
+
 template <int known_taps>
 FRAMEFOLD_AVX512 void sum_rows_avx512(std::uint32_t* sums, const std::uint8_t* row, Index stride,
                                       const std::uint32_t* weights, Index taps, Index count) {
   if (known_taps > 0) taps = known_taps;
   for (Index x = 0; x < count; x += 16) {
-    const auto mask = static_cast<__mmask16>(count - x < 16 ? (1U << (count - x)) - 1 : 0xffffU);
-    Unsigned sum{};
-    __builtin_prefetch(row + 6 * stride + x);
-    for (Index k = 0; k < taps; ++k)
-      sum += weights[k] * reinterpret_cast<Unsigned>(_mm512_cvtepu8_epi32(
-                              _mm_maskz_loadu_epi8(mask, row + k * stride + x)));
+    Unsigned sum{}, samples;
+    for (Index k = 0; k < taps; ++k) {
+      load(samples, row + k * stride + x, count - x);
+      sum += weights[k] * samples;
+    }
     std::memcpy(sums + x, &sum, sizeof sum);
   }
 }
 
 // Sixteen pixels at once out of one or two registers of sources, permuted for each tap.
-template <int known_taps, bool nearer>
+template <int known_taps, bool nearer, class Source>
 FRAMEFOLD_AVX512 void pick_near(const Picks& picks, std::array<std::uint32_t*, 2> lines,
-                                std::array<const std::uint32_t*, 2> sums) {
+                                std::array<const Source*, 2> sources) {
   const Index taps = known_taps > 0 ? known_taps : picks.taps, width = padded(picks.count);
   for (Index x = 0; x < width; x += 16) {
     const Index start = picks.starts[static_cast<std::size_t>(x / 16)];
+    const Index left = picks.sources - start;
     Unsigned a, b{}, c, d{}, place, weight, one{}, other{};
-    load(a, sums[0] + start);
-    load(c, sums[1] + start);
+    load(a, sources[0] + start, left);
+    load(c, sources[1] + start, left);
     if (!nearer) {
-      load(b, sums[0] + start + 16);
-      load(d, sums[1] + start + 16);
+      load(b, sources[0] + start + 16, left - 16);
+      load(d, sources[1] + start + 16, left - 16);
     }
     load(place, picks.places.data() + x);
     const std::uint32_t* weights = picks.by_tap.data() + x;
@@ -182,6 +196,25 @@ FRAMEFOLD_AVX512 void to_rgb_avx512(std::uint8_t* out, const std::uint32_t* y,
 }
 #endif
 
+template <class Source>
+void pick_from(const Picks& picks, std::array<std::uint32_t*, 2> lines,
+               std::array<const Source*, 2> sources, std::uint64_t* pairs) {
+#ifdef FRAMEFOLD_LINES_AVX512
+  if (!picks.starts.empty()) {
+    const auto run = picks.taps == 2
+                         ? picks.nearer ? pick_near<2, true, Source> : pick_near<2, false, Source>
+                     : picks.taps == 3 ? pick_near<3, false, Source>
+                                       : pick_near<0, false, Source>;
+    return run(picks, lines, sources);
+  }
+#endif
+  pair(pairs, sources[0], sources[1], picks.sources);
+  const auto run = picks.taps == 2   ? pick_pairs<2>
+                   : picks.taps == 3 ? pick_pairs<3>
+                                     : pick_pairs<0>;
+  run(lines[0], lines[1], pairs, picks);
+}
+
 }  // namespace
 
 void sum_rows(std::uint32_t* sums, const std::uint8_t* row, Index stride,
@@ -230,20 +263,12 @@ Picks::Picks(std::vector<std::int32_t> begins, std::vector<std::uint32_t> given,
 }
 
 void pick(const Picks& picks, std::array<std::uint32_t*, 2> lines,
-          std::array<const std::uint32_t*, 2> sums, std::uint64_t* pairs) {
-#ifdef FRAMEFOLD_LINES_AVX512
-  if (!picks.starts.empty()) {
-    const auto run = picks.taps == 2   ? (picks.nearer ? pick_near<2, true> : pick_near<2, false>)
-                     : picks.taps == 3 ? pick_near<3, false>
-                                       : pick_near<0, false>;
-    return run(picks, lines, sums);
-  }
-#endif
-  pair(pairs, sums[0], sums[1], picks.sources);
-  const auto run = picks.taps == 2   ? pick_pairs<2>
-                   : picks.taps == 3 ? pick_pairs<3>
-                                     : pick_pairs<0>;
-  run(lines[0], lines[1], pairs, picks);
+          std::array<const std::uint32_t*, 2> sources, std::uint64_t* pairs) {
+  pick_from(picks, lines, sources, pairs);
+}
+void pick(const Picks& picks, std::array<std::uint32_t*, 2> lines,
+          std::array<const std::uint8_t*, 2> sources, std::uint64_t* pairs) {
+  pick_from(picks, lines, sources, pairs);
 }
 
 FRAMEFOLD_SIMD void blend(std::uint32_t* line, const std::uint32_t* above,

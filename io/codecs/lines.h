@@ -37,10 +37,12 @@ struct Picks {
   bool nearer = false;  // in 16 sources
 };
 
-// lines[i][x] = sum over k of weights[x, k] * sums[i][first[x] + k]. `pairs` has as much room as
-// the sums.
+// lines[i][x] = sum over k of weights[x, k] * sources[i][first[x] + k]: sums, or a plane's samples.
+// `pairs` has room for picks.sources.
 void pick(const Picks& picks, std::array<std::uint32_t*, 2> lines,
-          std::array<const std::uint32_t*, 2> sums, std::uint64_t* pairs);
+          std::array<const std::uint32_t*, 2> sources, std::uint64_t* pairs);
+void pick(const Picks& picks, std::array<std::uint32_t*, 2> lines,
+          std::array<const std::uint8_t*, 2> sources, std::uint64_t* pairs);
 
 // line[x] = weights[0] * above[x] + weights[1] * below[x]
 void blend(std::uint32_t* line, const std::uint32_t* above, const std::uint32_t* below,

@@ -121,39 +121,34 @@ Resizer::Axis Resizer::axis(double begin, double step, Index count, Index length
   return {least, {std::move(firsts), std::move(weights), most}};
 }
 
+const std::uint8_t* Resizer::row(const AVFrame& frame, int plane, Index number) const {
+  const std::size_t axis = plane > 0 ? 1 : 0;
+  return frame.data[plane] + (rows_[axis].begin + number) * frame.linesize[plane] +
+         columns_[axis].begin;
+}
+
 void Resizer::two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
                         std::array<std::uint32_t*, 2> lines) {
   const std::size_t axis = planes[0] > 0 ? 1 : 0;
   const lines::Picks& rows = rows_[axis].picks;
+  const lines::Picks& columns = columns_[axis].picks;
   for (std::size_t i = 0; i < 2; ++i)
-    sum_rows(frame, planes[i], rows.first[static_cast<std::size_t>(y[i])],
-             {rows.weights.data() + y[i] * rows.taps, static_cast<std::size_t>(rows.taps)},
-             sums_[i]);
-  lines::pick(columns_[axis].picks, lines, {sums_[0].data(), sums_[1].data()}, pairs_.data());
-}
-
-void Resizer::sum_rows(const AVFrame& frame, int plane, Index first,
-                       std::span<const std::uint32_t> weights, std::vector<std::uint32_t>& sums) {
-  const std::size_t axis = plane > 0 ? 1 : 0;
-  const Index stride = frame.linesize[plane];
-  const std::uint8_t* row =
-      frame.data[plane] + (rows_[axis].begin + first) * stride + columns_[axis].begin;
-  lines::sum_rows(sums.data(), row, stride, weights.data(), static_cast<Index>(weights.size()),
-                  columns_[axis].picks.sources);
+    lines::sum_rows(sums_[i].data(),
+                    row(frame, planes[i], rows.first[static_cast<std::size_t>(y[i])]),
+                    frame.linesize[planes[i]], rows.weights.data() + y[i] * rows.taps, rows.taps,
+                    columns.sources);
+  lines::pick(columns, lines, {sums_[0].data(), sums_[1].data()}, pairs_.data());
 }
 
 // Each row of the planes is picked once, and kept for the lines that follow.
 void Resizer::enlarged_chroma(const AVFrame& frame, Index y) {
   const lines::Picks& rows = rows_[1].picks;
   const Index first = rows.first[static_cast<std::size_t>(y)];
-  for (const Index row : {first, first + 1}) {
-    const auto slot = static_cast<std::size_t>(row % 2);
-    if (std::exchange(kept_row_[slot], row) == row) continue;
-    constexpr std::array<std::uint32_t, 1> one = {1};
-    for (const int plane : {1, 2})
-      sum_rows(frame, plane, row, one, sums_[static_cast<std::size_t>(plane - 1)]);
-    lines::pick(columns_[1].picks, {kept_[0][slot].data(), kept_[1][slot].data()},
-                {sums_[0].data(), sums_[1].data()}, pairs_.data());
+  for (const Index number : {first, first + 1}) {
+    const auto slot = static_cast<std::size_t>(number % 2);
+    if (std::exchange(kept_row_[slot], number) != number)
+      lines::pick(columns_[1].picks, {kept_[0][slot].data(), kept_[1][slot].data()},
+                  {row(frame, 1, number), row(frame, 2, number)}, pairs_.data());
   }
   const auto above = static_cast<std::size_t>(first % 2);
   for (std::size_t i = 0; i < 2; ++i)

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "io/codecs.h"
@@ -37,9 +36,8 @@ class Resizer {
     lines::Picks picks;
   };
   static Axis axis(double begin, double step, Index count, Index length);
-  // Rows of a plane from `first` on, weighted: the sources that columns_ picks from.
-  void sum_rows(const AVFrame& frame, int plane, Index first,
-                std::span<const std::uint32_t> weights, std::vector<std::uint32_t>& sums);
+  // Of what a plane is picked from.
+  const std::uint8_t* row(const AVFrame& frame, int plane, Index number) const;
   // Lines `y` of two planes, or of one: lines y and y + 1.
   void two_lines(const AVFrame& frame, std::array<int, 2> planes, std::array<Index, 2> y,
                  std::array<std::uint32_t*, 2> lines);
