@@ -2,10 +2,12 @@
 // them, the product with the state before and the gates, while their sums are in the cache.
 //
 //   forward    Wh in panels [H] of one gate's columns; h[t-1] goes from step to step in a copy of
-//              two turns, with rows of their own stride
+//              two turns
 //   backward   Wh transposed in panels [4H] of units; likewise with the gates' gradients. A step's
 //              product gives dh of the step before, so its gates follow in the same piece.
 //
+// The copies are transposed, a register tile's rows side by side: products read them, and the
+// panels, as one run of memory each. While a tile's product runs, the gates that follow it come.
 // Panels are walked to and fro: what one step read last, the next finds in the third-level cache.
 #include <algorithm>
 #include <array>
@@ -13,13 +15,14 @@
 #include "kernels/lstm.h"
 #include "kernels/microkernel.h"
 #include "kernels/simd.h"
+#include "kernels/transpose.h"
 
 namespace framefold {
 namespace {
 
-constexpr Index row_pad = 16;        // floats between rows, against a stride of whole pages
-constexpr Index depth_block = 128;   // of a panel, read by every tile of rows while it is near
+constexpr Index depth_block = 1024;  // of a panel, read by every tile of rows while it is near
 constexpr double least_flops = 4e5;  // of a step, below which a thread costs more than it brings
+constexpr Index line = 16;           // floats of a cache line
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -44,7 +47,7 @@ Memory memory_for(const Stream& stream, Index batch, Index hidden, bool backward
   const auto useful = static_cast<Index>(1 + std::min(flops / least_flops, 1e6));
   return {.parts = std::min({Index{stream.threads}, panels, useful}),
           .packed = 4 * packed_size(hidden, hidden),
-          .state = batch * ((backward ? 4 : 1) * hidden + row_pad),
+          .state = (backward ? 4 : 1) * batch * hidden,
           .sums = (backward ? 1 : 4) * batch * width,
           .zeros = 3 * hidden,
           .carried = backward ? batch * hidden : 0};
@@ -67,26 +70,55 @@ void for_panels(Index panels, Index part, Index parts, bool back, Body&& body) {
   for (Index i = begin; i < end; ++i) body(back ? begin + end - 1 - i : i);
 }
 
-// C [rows, kernel.cols] = A [rows, depth] B, a packed panel.
-void multiply(float* c, Index ldc, Index rows, Index depth, const float* a, Index lda,
-              const float* panel) {
+// The batch in register tiles of nearly the same height. A state of `depth` numbers a row is kept
+// tile after tile, [depth][height].
+struct Tiles {
+  Index rows;
+  Index count = ceil_div(rows, micro_kernel().rows);
+
+  Index begin(Index tile) const { return rows * tile / count; }
+  Index height(Index tile) const { return begin(tile + 1) - begin(tile); }
+};
+
+// Numbers [first, first + count) of each row's state; a row's first stands at `from`.
+void keep(float* state, const Tiles& tiles, Index depth, Index first, Index count,
+          const float* from, Index row_step) {
+  for (Index tile = 0; tile < tiles.count; ++tile) {
+    const Index begin = tiles.begin(tile);
+    const Index height = tiles.height(tile);
+    transpose(count, height, state + begin * depth + first * height, height,
+              from + begin * row_step, row_step);
+  }
+}
+
+void prefetch(const float* from, Index count) {
+  for (Index i = 0; i < count; i += line) __builtin_prefetch(from + i);
+}
+
+// Sums [rows, kernel.cols], `ld` apart, of products [first, last) of a state's `depth` with a
+// packed panel; they are added from the second on. Calls ahead(row) for each row before its tile.
+template <class Ahead>
+void multiply(float* sums, Index ld, const Tiles& tiles, Index depth, Index first, Index last,
+              const float* state, const float* panel, Ahead&& ahead) {
   const MicroKernel& kernel = micro_kernel();
-  const Index tiles = ceil_div(rows, kernel.rows);
   std::array<const float*, micro_rows_max> from;
-  for (Index k = 0; k < depth; k += depth_block) {
+  for (Index k = first; k < last; k += depth_block) {
     const float* b = panel + k * kernel.cols;
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const Index begin = rows * tile / tiles;
-      const Index height = rows * (tile + 1) / tiles - begin;
-      for (Index i = 0; i < height; ++i)
-        from[static_cast<std::size_t>(i)] = a + (begin + i) * lda + k;
+    for (Index tile = 0; tile < tiles.count; ++tile) {
+      const Index begin = tiles.begin(tile);
+      const Index height = tiles.height(tile);
+      for (Index i = 0; i < height; ++i) {
+        from[static_cast<std::size_t>(i)] = state + begin * depth + k * height + i;
+        if (k == first) ahead(begin + i);
+      }
       kernel.run(static_cast<int>(height), kernel.cols,
                  {.a = from.data(),
                   .b = &b,
-                  .depth = std::min(depth_block, depth - k),
+                  .depth = std::min(depth_block, last - k),
+                  .a_step = height,
                   .b_step = kernel.cols,
-                  .c = c + begin * ldc,
-                  .ldc = ldc,
+                  .c = sums + begin * ld,
+                  .ldc = ld,
                   .accumulate = k > 0});
     }
   }
@@ -97,7 +129,7 @@ void multiply(float* c, Index ldc, Index rows, Index depth, const float* a, Inde
 struct ForwardUnits {
   Index count, hidden, sum_step;
   const float *sums, *peepholes, *c_before;
-  float *gates, *c, *h, *state;
+  float *gates, *c, *h;
 };
 
 FRAMEFOLD_SIMD void forward_units(const ForwardUnits& u) {
@@ -109,7 +141,6 @@ FRAMEFOLD_SIMD void forward_units(const ForwardUnits& u) {
   float* gates = u.gates;
   float* c = u.c;
   float* h = u.h;
-  float* state = u.state;
 #pragma omp simd
   for (Index n = 0; n < u.count; ++n) {
     const float before = c_before[n];
@@ -120,21 +151,19 @@ FRAMEFOLD_SIMD void forward_units(const ForwardUnits& u) {
     const float cell = f * before + i * g;
     const float o = simd::sigmoid(gates[n + 3 * hidden] + sums[n + 3 * sum_step] +
                                   peepholes[n + 2 * hidden] * cell);
-    const float out = o * simd::tanh(cell);
     gates[n] = i;
     gates[n + hidden] = f;
     gates[n + 2 * hidden] = g;
     gates[n + 3 * hidden] = o;
     c[n] = cell;
-    h[n] = out;
-    state[n] = out;
+    h[n] = o * simd::tanh(cell);
   }
 }
 
 struct BackwardUnits {
   Index count, hidden;
   const float *dh, *dy, *gates, *peepholes, *c_before, *c;
-  float *dc, *dgates, *state;
+  float *dc, *dgates;
 };
 
 FRAMEFOLD_SIMD void backward_units(const BackwardUnits& u) {
@@ -147,7 +176,6 @@ FRAMEFOLD_SIMD void backward_units(const BackwardUnits& u) {
   const float* c = u.c;
   float* dc = u.dc;
   float* dgates = u.dgates;
-  float* state = u.state;
 #pragma omp simd
   for (Index n = 0; n < u.count; ++n) {
     const float i = gates[n];
@@ -162,10 +190,10 @@ FRAMEFOLD_SIMD void backward_units(const BackwardUnits& u) {
     const float dzf = e * c_before[n] * f * (1.0F - f);
     const float dzg = e * i * (1.0F - g * g);
     dc[n] = e * f + dzi * peepholes[n] + dzf * peepholes[n + hidden];
-    dgates[n] = state[n] = dzi;
-    dgates[n + hidden] = state[n + hidden] = dzf;
-    dgates[n + 2 * hidden] = state[n + 2 * hidden] = dzg;
-    dgates[n + 3 * hidden] = state[n + 3 * hidden] = dzo;
+    dgates[n] = dzi;
+    dgates[n + hidden] = dzf;
+    dgates[n + 2 * hidden] = dzg;
+    dgates[n + 3 * hidden] = dzo;
   }
 }
 
@@ -201,7 +229,7 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
   auto* state = workspace.take<float>(2 * memory.state);
   auto* all_sums = workspace.take<float>(memory.parts * memory.sums);
   const float* zeros = zeros_of(workspace, memory);
-  const Index state_row = hidden + row_pad;
+  const Tiles tiles{s.batch};
   const float* peepholes = in.peepholes ? in.peepholes.as<float>() : zeros;
   const auto start = [&](View from, Index b) {
     return from ? from.as<float>() + b * hidden : zeros;
@@ -210,9 +238,6 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
   for_parts(stream, memory.parts, [&](Index part) {
     for (Index b = s.batch * part / memory.parts; b < s.batch * (part + 1) / memory.parts; ++b) {
       const Index length = lstm_length(in.lengths, b, s.steps);
-      const float* h0 = start(in.h0, b);
-      for (float* turn : {state, state + memory.state})
-        std::copy(h0, h0 + hidden, turn + b * state_row);
       const auto clear = [&](Tensor tensor, Index row) {
         std::fill_n(tensor.as<float>() + s.row(b, length) * row, (s.steps - length) * row, 0.0F);
       };
@@ -220,15 +245,17 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
       clear(out.gates, 4 * hidden);
       clear(out.cells, hidden);
       if (length > 0) continue;
-      std::copy(h0, h0 + hidden, out.h_last.as<float>() + b * hidden);
+      std::copy(start(in.h0, b), start(in.h0, b) + hidden, out.h_last.as<float>() + b * hidden);
       std::copy(start(in.c0, b), start(in.c0, b) + hidden, out.c_last.as<float>() + b * hidden);
     }
     if (steps > 1 || in.h0)
       for_panels(panels, part, memory.parts, false, [&](Index panel) {
+        const Index first = panel * width;
+        const Index count = std::min(width, hidden - first);
         for (Index q = 0; q < 4; ++q)
-          pack_panels(packed + (4 * panel + q) * panel_size,
-                      in.wh.as<float>() + q * hidden + panel * width, 4 * hidden, false, hidden,
-                      std::min(width, hidden - panel * width), 0, 1);
+          pack_panels(packed + (4 * panel + q) * panel_size, in.wh.as<float>() + q * hidden + first,
+                      4 * hidden, false, hidden, count, 0, 1);
+        if (in.h0) keep(state, tiles, hidden, first, count, in.h0.as<float>() + first, hidden);
       });
     std::fill_n(all_sums + part * memory.sums, memory.sums, 0.0F);
   });
@@ -240,16 +267,23 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
       float* sums = all_sums + part * memory.sums;
       for_panels(panels, part, memory.parts, t % 2 != 0, [&](Index panel) {
         const Index first = panel * width;
+        const Index count = std::min(width, hidden - first);
         if (t > 0 || in.h0)
           for (Index q = 0; q < 4; ++q)
-            multiply(sums + q * width, 4 * width, s.batch, hidden, before, state_row,
-                     packed + (4 * panel + q) * panel_size);
+            multiply(sums + q * width, 4 * width, tiles, hidden, 0, hidden, before,
+                     packed + (4 * panel + q) * panel_size, [&](Index b) {
+                       const Index at = s.row(b, t) * hidden + first;
+                       prefetch(out.gates.as<float>() + 4 * at - 3 * first + q * hidden, count);
+                       if (q == 0) prefetch(out.cells.as<float>() + at, count);
+                       if (q == 1) prefetch(out.h.as<float>() + at, count);
+                       if (q == 2 && t > 0) prefetch(out.cells.as<float>() + at - hidden, count);
+                     });
         for (Index b = 0; b < s.batch; ++b) {
           const Index length = lstm_length(in.lengths, b, s.steps);
           if (t >= length) continue;
           const Index at = s.row(b, t) * hidden + first;
           const ForwardUnits units{
-              .count = std::min(width, hidden - first),
+              .count = count,
               .hidden = hidden,
               .sum_step = width,
               .sums = sums + b * 4 * width,
@@ -257,14 +291,15 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
               .c_before = t > 0 ? out.cells.as<float>() + at - hidden : start(in.c0, b) + first,
               .gates = out.gates.as<float>() + s.row(b, t) * 4 * hidden + first,
               .c = out.cells.as<float>() + at,
-              .h = out.h.as<float>() + at,
-              .state = after + b * state_row + first};
+              .h = out.h.as<float>() + at};
           forward_units(units);
           if (t + 1 < length) continue;
           const Index last = b * hidden + first;
           std::copy(units.h, units.h + units.count, out.h_last.as<float>() + last);
           std::copy(units.c, units.c + units.count, out.c_last.as<float>() + last);
         }
+        keep(after, tiles, hidden, first, count, out.h.as<float>() + t * hidden + first,
+             s.steps * hidden);
       });
     });
   }
@@ -286,7 +321,7 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
   auto* all_sums = workspace.take<float>(memory.parts * memory.sums);
   const float* zeros = zeros_of(workspace, memory);
   auto* carried = workspace.take<float>(memory.carried);
-  const Index state_row = 4 * hidden + row_pad;
+  const Tiles tiles{s.batch};
   const float* peepholes = in.peepholes ? in.peepholes.as<float>() : zeros;
   const auto start = [&](View from, Index b) {
     return from ? from.as<float>() + b * hidden : zeros;
@@ -299,8 +334,6 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
                   (s.steps - length) * 4 * hidden, 0.0F);
       std::copy(start(results.dc_last, b), start(results.dc_last, b) + hidden,
                 carried + b * hidden);
-      for (float* turn : {state, state + memory.state})
-        std::fill_n(turn + b * state_row, state_row, 0.0F);
     }
     if (steps > 1 || dh0)
       for_panels(panels, part, memory.parts, false, [&](Index panel) {
@@ -319,7 +352,19 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
         const Index first = panel * width;
         const Index count = std::min(width, hidden - first);
         if (t + 1 < steps)
-          multiply(sums, width, s.batch, 4 * hidden, after, state_row, packed + panel * panel_size);
+          for (Index q = 0; q < 4; ++q)
+            multiply(sums, width, tiles, 4 * hidden, q * hidden, (q + 1) * hidden, after,
+                     packed + panel * panel_size, [&](Index b) {
+                       if (t < 0) return;
+                       const Index at = s.row(b, t) * hidden + first;
+                       const Index gate_at = 4 * at - 3 * first + q * hidden;
+                       prefetch(results.gates.as<float>() + gate_at, count);
+                       prefetch(dgates.as<float>() + gate_at, count);
+                       if (q == 0) prefetch(results.cells.as<float>() + at, count);
+                       if (q == 1 && t > 0)
+                         prefetch(results.cells.as<float>() + at - hidden, count);
+                       if (q == 2 && results.dh) prefetch(results.dh.as<float>() + at, count);
+                     });
         for (Index b = 0; b < s.batch; ++b) {
           const Index length = lstm_length(in.lengths, b, s.steps);
           if (t >= length) continue;
@@ -340,9 +385,12 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
                                             : start(in.c0, b) + first,
                           .c = results.cells.as<float>() + at,
                           .dc = carried + b * hidden + first,
-                          .dgates = dgates.as<float>() + gates_at,
-                          .state = own + b * state_row + first});
+                          .dgates = dgates.as<float>() + gates_at});
         }
+        if (t < 0) return;
+        for (Index q = 0; q < 4; ++q)
+          keep(own, tiles, 4 * hidden, q * hidden + first, count,
+               dgates.as<float>() + (4 * t + q) * hidden + first, 4 * s.steps * hidden);
       });
     });
   }

@@ -2,6 +2,7 @@
 // axis that is contiguous in x and the one that is in y, so that whole cache lines are used.
 #include "kernels/copy.h"
 #include "kernels/permute.h"
+#include "kernels/transpose.h"
 
 namespace framefold {
 namespace {
@@ -22,42 +23,6 @@ void copy_rows(const Stream& stream, std::byte* y, Index rows, const std::byte* 
       begin += count;
     }
   });
-}
-
-using Word = std::uint32_t;
-using Words = Word __attribute__((vector_size(16), aligned(4), may_alias));
-
-inline void transpose_4x4(Word* y, Index y_step, const Word* x, Index x_step) {
-  const auto row = [&](Index c) { return *reinterpret_cast<const Words*>(x + c * x_step); };
-  const auto put = [&](Index r, Words words) { *reinterpret_cast<Words*>(y + r * y_step) = words; };
-  const Words a = __builtin_shufflevector(row(0), row(1), 0, 4, 1, 5);
-  const Words b = __builtin_shufflevector(row(0), row(1), 2, 6, 3, 7);
-  const Words c = __builtin_shufflevector(row(2), row(3), 0, 4, 1, 5);
-  const Words d = __builtin_shufflevector(row(2), row(3), 2, 6, 3, 7);
-  put(0, __builtin_shufflevector(a, c, 0, 1, 4, 5));
-  put(1, __builtin_shufflevector(a, c, 2, 3, 6, 7));
-  put(2, __builtin_shufflevector(b, d, 0, 1, 4, 5));
-  put(3, __builtin_shufflevector(b, d, 2, 3, 6, 7));
-}
-
-// y[r * y_step + c] = x[c * x_step + r]
-template <class Element>
-void transpose(Index rows, Index columns, Element* y, Index y_step, const Element* x,
-               Index x_step) {
-  constexpr Index side = std::is_same_v<Element, Word> ? 4 : 1;
-  const Index whole = rows / side * side;
-  Index c = 0;
-  for (; c + side <= columns; c += side) {
-    for (Index r = 0; r < whole; r += side)
-      if constexpr (side == 4)
-        transpose_4x4(y + r * y_step + c, y_step, x + c * x_step + r, x_step);
-      else
-        y[r * y_step + c] = x[c * x_step + r];
-    for (Index r = whole; r < rows; ++r)
-      for (Index k = c; k < c + side; ++k) y[r * y_step + k] = x[k * x_step + r];
-  }
-  for (; c < columns; ++c)
-    for (Index r = 0; r < rows; ++r) y[r * y_step + c] = x[c * x_step + r];
 }
 
 template <class Element>
