@@ -95,6 +95,16 @@ const bool added = [] {
   add_update("adam", 7, [](Buffers& b) {
     adam_update(b.stream, {}, b.at(0), b.at(1), b.at(2), b.at(3), 1, 9);
   });
+  add_update("adam, clipped", 8, [](Buffers& b) {
+    const double scale = clip_scale(norm_of(b.stream, b.workspace(), b.at(1)), 1);
+    adam_update(b.stream, {}, b.at(0), b.at(2), b.at(3), b.at(1), scale, 9);
+  });
+  add_update("adamw", 7, [](Buffers& b) {
+    adam_update(b.stream, {.decay = 0.05, .decoupled = true}, b.at(0), b.at(1), b.at(2), b.at(3), 1,
+                9);
+  });
+  add_update("rmsprop", 5,
+             [](Buffers& b) { rmsprop_update(b.stream, {}, b.at(0), b.at(1), {}, b.at(2), 1); });
   add_update("average", 3, [](Buffers& b) { average_update(b.stream, 0.99, b.at(0), b.at(1)); });
   add_update("norm", 1, [](Buffers& b) {
     benchmark::DoNotOptimize(norm_of(b.stream, b.workspace(), b.at(0)));

@@ -1,85 +1,24 @@
 """Rows of the comparison in PyTorch: what framefold-bench's row of the same name does, on the same
 operands.
 
-Usage: torch_rows.py ROW... [--seconds=1] [--compiled] | --list
+Usage: torch_rows.py ROW... [--seconds=1] [--compiled] [--device=cuda] [--dry-run] | --list
 Prints {"row", "seconds", "checksum", "scale", "way", "version"} for each, a line apiece.
 
-Operands and checksums are bench/op_rows.h's. Where PyTorch has several ways (memory layouts, number
-of threads, backends of attention) the best one counts and is named. --compiled: whole steps through
-torch.compile.
+Where PyTorch has several ways (memory layouts, number of threads, backends of attention) the best one
+counts and is named. --compiled: whole steps through torch.compile.
 """
 
-import importlib.util
 import json
-import statistics
 import sys
-import time
 
-import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last_3d}
-
-
-def values(operand, *shape):
-    """Operand number `operand` as op_rows.h fills it."""
-    i = numpy.arange(int(numpy.prod(shape)), dtype=numpy.uint32)
-    with numpy.errstate(over="ignore"):
-        h = i * numpy.uint32(2654435761) + numpy.uint32((operand + 1) * 7919)
-        h = (h ^ (h >> numpy.uint32(15))) * numpy.uint32(2246822519)
-    h = (h ^ (h >> numpy.uint32(13))) % numpy.uint32(97)
-    return torch.from_numpy(((h.astype(numpy.int32) - 48) / 256).astype(numpy.float32)).view(shape)
-
-
-def pixels(*shape):
-    count = int(numpy.prod(shape))
-    return torch.from_numpy((numpy.arange(count) % 251).astype(numpy.uint8)).view(shape)
-
-
-def numbers(*shape):
-    """i32 operands: the element's number modulo the last axis."""
-    return (torch.arange(int(numpy.prod(shape))) % shape[-1]).view(shape)
-
-
-def checksum(tensors):
-    total = scale = 0.0
-    for t, tensor in enumerate(tensors):
-        flat = tensor.detach().contiguous().view(-1).double()
-        terms = flat * values(31 + t, flat.numel()).double()
-        total += terms.sum().item()
-        scale += terms.abs().sum().item()
-    return total, scale
-
-
-def median_seconds(work, budget, least=9):
-    begin = time.perf_counter()
-    count = 0
-    while count < 2 or (count < 100 and time.perf_counter() - begin < 0.1 * budget):
-        work()
-        count += 1
-    times = []
-    end = time.perf_counter() + budget
-    while len(times) < least or (time.perf_counter() < end and len(times) < 5000):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
-
-
-def first(layout, x):
-    """Our [B, T, H, W, C] as PyTorch's [B, C, T, H, W], in a memory layout of its own."""
-    return x.permute(0, 4, 1, 2, 3).contiguous(memory_format=layout)
-
-
-def last(x):
-    return x.permute(0, 2, 3, 4, 1)
-
-
-def same(x):
-    return x
+import torch_models
+from torch_common import (DEVICE, DRY, LAYOUTS, PLACE, Precision, checksum, first, last,
+                          median_seconds, numbers, pixels, same, values)
 
 
 class Way:
@@ -93,53 +32,65 @@ class Way:
 
 def dense(gradients):
     """Gradients that are views of others become tensors, as ours are."""
-    return [g if g.is_contiguous() or (g.dim() == 5 and g.is_contiguous(
-        memory_format=torch.channels_last_3d)) else g.contiguous() for g in gradients]
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return [g if g.is_contiguous() or (g.dim() in formats and g.is_contiguous(
+        memory_format=formats[g.dim()])) else g.contiguous() for g in gradients]
 
 
 def measure(ways, which, budget, checks=True):
-    """Seconds of the best way, its checksum and its name: of forward, backward (from a kept graph), both,
-    dgrad (the first leaf's gradient) or wgrad (the others')."""
-    best = None
+    """Seconds of the best way, its checksum and its name; ways that the device refuses are left out,
+    unless that leaves none."""
+    done, refused = [], []
     for way in ways:
-        wanted = {"dgrad": slice(0, 1), "wgrad": slice(1, None)}.get(which, slice(None))
-        leaves = [leaf.requires_grad_() for leaf in way.leaves][wanted]
-        results = way.function()
-        results = results if isinstance(results, tuple) else (results,)
-        if way.outputs is not None:
-            douts = way.outputs
-        else:
-            douts = [values(15, *way.ours(r).shape).expand_as(way.ours(r)) for r in results]
-            if way.ours is last:
-                douts = [first(torch.channels_last_3d if r.is_contiguous(
-                    memory_format=torch.channels_last_3d) else torch.contiguous_format, d)
-                    for r, d in zip(results, douts)]
+        try:
+            done.append(measure_way(way, which, budget, checks))
+        except RuntimeError as error:
+            refused.append(error)
+    if not done:
+        raise refused[0]
+    return min(done, key=lambda one: one[0])
 
-        def forward():
-            with torch.no_grad():
-                return way.function()
 
-        def gradients():
-            return dense(torch.autograd.grad(results, leaves, douts, retain_graph=True))
+def measure_way(way, which, budget, checks):
+    """forward, backward (from a kept graph), both, dgrad (the first leaf's gradient) or wgrad (the
+    others')."""
+    wanted = {"dgrad": slice(0, 1), "wgrad": slice(1, None)}.get(which, slice(None))
+    leaves = [leaf.requires_grad_() for leaf in way.leaves][wanted]
+    results = way.function()
+    results = results if isinstance(results, tuple) else (results,)
+    if way.outputs is not None:
+        douts = way.outputs
+    else:
+        douts = [values(15, *way.ours(r).shape).expand_as(way.ours(r)) for r in results]
+        if way.ours is last:
+            douts = [first(torch.channels_last_3d if r.is_contiguous(
+                memory_format=torch.channels_last_3d) else torch.contiguous_format, d)
+                for r, d in zip(results, douts)]
 
-        def both():
-            made = way.function()
-            made = made if isinstance(made, tuple) else (made,)
-            return dense(torch.autograd.grad(made, leaves, douts))
+    def forward():
+        with torch.no_grad():
+            return way.function()
 
-        work = {"forward": forward, "both": both}.get(which, gradients)
-        parts = []
-        if which in ("forward", "both"):
-            parts += [way.ours(r) for r in results]
-        if which != "forward":
-            parts += [back(g) for back, g in zip(way.gradients[wanted], work())]
-        seconds = median_seconds(work, budget)
-        if best is None or seconds < best[0]:
-            best = (seconds, *(checksum(parts) if checks else (None, None)), way.name)
-    return best
+    def gradients():
+        return dense(torch.autograd.grad(results, leaves, douts, retain_graph=True))
+
+    def both():
+        made = way.function()
+        made = made if isinstance(made, tuple) else (made,)
+        return dense(torch.autograd.grad(made, leaves, douts))
+
+    work = {"forward": forward, "both": both}.get(which, gradients)
+    parts = []
+    if which in ("forward", "both"):
+        parts += [way.ours(r) for r in results]
+    if which != "forward":
+        parts += [back(g) for back, g in zip(way.gradients[wanted], work())]
+    seconds = median_seconds(work, budget)
+    return (seconds, *(checksum(parts) if checks else (None, None)), way.name)
 
 
 ROWS = {}
+BF16 = "bf16/"  # before the names of rows whose operands are bf16
 
 
 def row(name, passes, ways, checks=True):
@@ -179,6 +130,32 @@ def convolution(transposed, c, n, size, kernel, stride, batch):
 
 for name, shape in CONVOLUTIONS.items():
     row(f"conv3d/{name}", ("forward", "dgrad", "wgrad"), lambda s=shape: convolution(*s))
+
+
+
+def flat_convolution():
+    """Frames by conv2d."""
+    for name, layout in (("contiguous", torch.contiguous_format),
+                         ("channels last", torch.channels_last)):
+        x = values(0, 64, 28, 28, 32).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+        weight = values(1, 3, 3, 32, 32).permute(3, 2, 0, 1).contiguous(memory_format=layout)
+        ours = lambda y: y.permute(0, 2, 3, 1)
+        dy = values(15, 64, 28, 28, 32).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+        yield Way(lambda x=x, w=weight: F.conv2d(x, w, None, 1, 1), [x, weight], ours,
+                  [ours, lambda g: g.permute(2, 3, 1, 0)], [dy], name)
+
+
+def biased_convolution():
+    for name, layout in LAYOUTS.items():
+        x = first(layout, values(0, 4, 8, 32, 32, 32))
+        weight = values(1, 3, 3, 3, 32, 64).permute(4, 3, 0, 1, 2).contiguous(memory_format=layout)
+        bias = values(2, 64)
+        yield Way(lambda x=x, w=weight, b=bias: F.conv3d(x, w, b, 2, 1).relu_(), [x, weight, bias],
+                  last, name=name)
+
+
+row("conv2d 32-32", ("forward", "dgrad", "wgrad"), flat_convolution)
+row("conv3d with bias, relu", ("forward",), biased_convolution)
 
 # Products: (batch, m, k, n, a transposed, b transposed)
 PRODUCTS = {
@@ -258,11 +235,13 @@ ATTENTIONS = {
 
 
 BACKENDS = {"flash": SDPBackend.FLASH_ATTENTION, "math": SDPBackend.MATH}
+if DEVICE == "cuda":
+    BACKENDS |= {"efficient": SDPBackend.EFFICIENT_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION}
 
 
 def attention(batch, tokens, heads, depth, causal):
     """Heads and tokens exchanged in place, or the three operands contiguous from the start; by each
-    backend that processors have."""
+    backend that the device has."""
     packed = values(0, batch, tokens, 3 * heads * depth)
     merged = lambda y: y.transpose(1, 2).reshape(batch, tokens, heads * depth)
     split = lambda x: x.view(batch, tokens, 3, heads, depth).permute(2, 0, 3, 1, 4)
@@ -281,8 +260,14 @@ def attention(batch, tokens, heads, depth, causal):
 
 def attention_row(shape, which, budget):
     seconds, *_, way = measure(list(attention(*shape)), which, budget, checks=False)
-    _, *sums, _ = measure([next(attention(*shape))], which, 0)
-    return (seconds, *sums, way)
+    packed = [way for way in attention(*shape) if way.name.endswith("packed")]
+    for one in packed:  # the first that the device has
+        try:
+            _, *sums, _ = measure_way(one, which, 0, True)
+            return (seconds, *sums, way)
+        except RuntimeError as error:
+            refused = error
+    raise refused
 
 
 for name, shape in ATTENTIONS.items():
@@ -293,7 +278,7 @@ for name, shape in ATTENTIONS.items():
 
 def lstm(hidden, which, budget, batch=16, steps=20):
     """At the best number of threads. PyTorch has two biases; ours is their sum."""
-    unit = nn.LSTM(hidden, hidden, batch_first=True)
+    unit = nn.LSTM(hidden, hidden, batch_first=True, dtype=Precision.now)
     with torch.no_grad():
         unit.weight_ih_l0.copy_(values(1, hidden, 4 * hidden).t())
         unit.weight_hh_l0.copy_(values(2, hidden, 4 * hidden).t())
@@ -313,15 +298,40 @@ def lstm(hidden, which, budget, batch=16, steps=20):
         torch.set_num_threads(threads)
         return measure([way], which, 0, checks=False)[0]
 
-    threads = min({1, torch.get_num_threads()}, key=trial)
-    torch.set_num_threads(threads)
-    way.name = f"threads: {threads}"
+    if DEVICE == "cpu":
+        threads = min({1, torch.get_num_threads()}, key=trial)
+        torch.set_num_threads(threads)
+        way.name = f"threads: {threads}"
     return measure([way], which, budget)
 
 
 for hidden in (512, 2048):
     for which in ("forward", "both"):
         ROWS[f"lstm/{hidden}/{which}"] = lambda budget, h=hidden, w=which: lstm(h, w, budget)
+
+
+
+def peepholes(batch=16, steps=20, hidden=512):
+    """PyTorch has no such unit: its operations, step by step."""
+    x, wx, wh = values(0, batch, steps, hidden), values(1, hidden, 4 * hidden), values(2, hidden, 4 * hidden)
+    bias, p = values(3, 4 * hidden), values(4, 3 * hidden)
+
+    def function():
+        projected = x @ wx + bias
+        to_i, to_f, to_o = p.chunk(3)
+        h = c = torch.zeros(batch, hidden, dtype=x.dtype)
+        made = []
+        for t in range(steps):
+            i, f, g, o = (projected[:, t] + h @ wh).chunk(4, 1)
+            c = torch.sigmoid(f + to_f * c) * c + torch.sigmoid(i + to_i * c) * torch.tanh(g)
+            h = torch.sigmoid(o + to_o * c) * torch.tanh(c)
+            made.append(h)
+        return torch.stack(made, 1), h, c
+
+    yield Way(function, [x, wx, wh, bias, p], name="step by step")
+
+
+row("lstm with peepholes", ("forward", "both"), peepholes)
 
 WIDE = (8, 1024, 1024)
 TOKENS = (8, 1568, 384)
@@ -344,7 +354,18 @@ for name, function in {
         "silu": F.silu}.items():
     row(f"activation {name}", BOTH, plain(function, WIDE))
 row("activity_penalty", BOTH, plain(lambda x: x.abs().sum().view(1) / x.shape[0], (256, 784)))
+row("activity_penalty l2", BOTH, plain(lambda x: x.square().sum().view(1) / x.shape[0], (256, 784)))
+
+
+def sparsity(x, target=0.05):
+    mean = x.mean(0).clamp(1e-6, 1 - 1e-6)
+    return (target * (target / mean).log()
+            + (1 - target) * ((1 - target) / (1 - mean)).log()).sum().view(1)
+
+
+row("activity_penalty sparsity", ("forward",), plain(sparsity, (256, 784)))
 row("add", ("forward",), plain(torch.add, WIDE, WIDE))
+row("add bias", ("forward",), plain(torch.add, WIDE, (1024,)))
 row("concat", BOTH, plain(lambda a, b: torch.cat((a, b), -1), CLIP, CLIP))
 row("dropout", BOTH, plain(lambda x: F.dropout(x, 0.5), WIDE), checks=False)
 row("gaussian_kl", BOTH, plain(
@@ -374,6 +395,9 @@ def with_target(function, *shape):
 
 row("cross_entropy", BOTH, with_target(F.cross_entropy, 512, 400))
 row("pointwise_loss bce", BOTH, with_target(F.binary_cross_entropy_with_logits, 256, 784))
+row("pointwise_loss huber", BOTH,
+    plain(lambda x, target: F.huber_loss(x, target, delta=0.1).view(1), WIDE, WIDE))
+row("pointwise_loss l1", BOTH, plain(lambda x, target: F.l1_loss(x, target).view(1), WIDE, WIDE))
 row("pointwise_loss mse", BOTH, plain(lambda x, target: F.mse_loss(x, target).view(1), WIDE, WIDE))
 
 
@@ -388,7 +412,7 @@ def volume(function, shape, parameters=()):
 
 
 def batch_norm(x, gamma, beta):
-    return F.batch_norm(x, torch.zeros(64), torch.ones(64), gamma, beta, training=True)
+    return F.batch_norm(x, torch.zeros(64, dtype=x.dtype), torch.ones(64, dtype=x.dtype), gamma, beta, training=True)
 
 
 row("batch_norm", BOTH, volume(batch_norm, CLIP, (64, 64)))
@@ -441,11 +465,18 @@ def to_numbers():
     yield Way(lambda: clip.float().div_(255), [])
 
 
-def tube_mask():
+def mask(cells, kept):
     def function():
-        order = torch.rand(8, 196).argsort(1)
-        return order[:, :20].sort(1).values, order[:, 20:].sort(1).values
-    yield Way(function, [])
+        order = torch.rand(8, cells).argsort(1)
+        return order[:, :kept].sort(1).values, order[:, kept:].sort(1).values
+    return lambda: iter([Way(function, [])])
+
+
+def chosen_tubelets(clip, index):
+    """As numbers, and the mean and deviation of each one's channels."""
+    chosen = torch.gather(tubelets(clip), 1, index[..., None].expand(-1, -1, 1536))
+    chosen = chosen.float().div_(255).view(8, 1408, 512, 3)
+    return chosen, chosen.mean(2, True), chosen.var(2, keepdim=True, unbiased=True).sqrt() + 1e-6
 
 
 def tubelet_mse():
@@ -454,12 +485,22 @@ def tubelet_mse():
 
     def function():
         with torch.no_grad():
-            target = torch.gather(tubelets(clip), 1, index[..., None].expand(-1, -1, 1536))
-            target = target.float().div_(255).view(8, 1408, 512, 3)
-            mean, var = target.mean(2, True), target.var(2, keepdim=True, unbiased=True)
-            target = ((target - mean) / (var.sqrt() + 1e-6)).view(8, 1408, 1536)
+            target, mean, deviation = chosen_tubelets(clip, index)
+            target = ((target - mean) / deviation).view(8, 1408, 1536).to(x.dtype)
         return F.mse_loss(x, target).view(1)
     yield Way(function, [x])
+
+
+def fold_tubelets():
+    x, clip, index = values(0, 8, 1408, 1536), pixels(*PIXELS), numbers(8, 1408)
+
+    def function():
+        _, mean, deviation = chosen_tubelets(clip, index)
+        made = (x.view(8, 1408, 512, 3) * deviation + mean).view(8, 1408, 1536)
+        tokens = tubelets(clip).float().div_(255)
+        tokens.scatter_(1, index[..., None].expand(-1, -1, 1536), made)
+        return tokens.view(8, 8, 14, 14, 2, 16, 16, 3).permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(PIXELS)
+    yield Way(function, [])
 
 
 row("add_rows", BOTH, add_rows)
@@ -467,24 +508,32 @@ row("gather_rows", BOTH, gather_rows)
 row("scatter_rows", BOTH, scatter_rows)
 row("gather_tubelets", ("forward",), gather_tubelets)
 row("pixels", ("forward",), to_numbers)
-row("tube_mask", ("forward",), tube_mask, checks=False)
+row("tube_mask", ("forward",), mask(196, 20), checks=False)
+row("tube_mask random", ("forward",), mask(1568, 157), checks=False)
 row("tubelet_mse", BOTH, tubelet_mse)
+row("fold_tubelets", ("forward",), fold_tubelets)
 
 WEIGHTS = 24_000_000
 
 
-def optimizer(make, budget):
+def optimizer(make, budget, clip=None):
     """The better of one flat parameter with the fused and with the plain update."""
     best = (float("inf"),)
     for options in ({"fused": True}, {"foreach": True}):
         weight = torch.full((WEIGHTS,), 0.25, requires_grad=True)
         weight.grad = torch.full((WEIGHTS,), 0.25)
+
+        def update():
+            if clip:
+                torch.nn.utils.clip_grad_norm_([weight], clip)
+            updater.step()
+
         try:
             updater = make([weight], **options)
-            updater.step()
+            update()
         except (RuntimeError, TypeError):
             continue
-        best = min(best, (median_seconds(updater.step, budget), None, None, *options))
+        best = min(best, (median_seconds(update, budget), None, None, *options))
     return best
 
 
@@ -497,160 +546,41 @@ ROWS["optimizer/sgd, momentum"] = lambda budget: optimizer(
     lambda p, **o: torch.optim.SGD(p, 1e-3, momentum=0.9, **o), budget)
 ROWS["optimizer/adam"] = lambda budget: optimizer(
     lambda p, **o: torch.optim.Adam(p, 1e-3, **o), budget)
+ROWS["optimizer/adam, clipped"] = lambda budget: optimizer(
+    lambda p, **o: torch.optim.Adam(p, 1e-3, **o), budget, clip=1)
+ROWS["optimizer/adamw"] = lambda budget: optimizer(
+    lambda p, **o: torch.optim.AdamW(p, 1e-3, weight_decay=0.05, **o), budget)
+ROWS["optimizer/rmsprop"] = lambda budget: optimizer(
+    lambda p, **o: torch.optim.RMSprop(p, 1e-2, **o), budget)
 ROWS["optimizer/average"] = lambda budget: flat(lambda a, b: a.lerp_(b, 0.01), budget)
 ROWS["optimizer/norm"] = lambda budget: flat(lambda a, b: torch.linalg.vector_norm(a), budget)
 
-
-def filled(model):
-    """Weights as bench_step.cpp fills them: parameters in order, in our layouts."""
-    with torch.no_grad():
-        for i, parameter in enumerate(model.parameters()):
-            if parameter.dim() == 1:
-                parameter.copy_(values(i, *parameter.shape))
-            elif parameter.dim() == 2:
-                parameter.copy_(values(i, *parameter.t().shape).t())
-            else:
-                a, b, *kernel = parameter.shape  # reversed in ours, transposed or not
-                parameter.copy_(values(i, *kernel, b, a).permute(4, 3, 0, 1, 2))
-    return model
+ROWS.update(torch_models.ROWS)
 
 
-COMPILED = "--compiled" in sys.argv
+def in_bf16(measured):
+    def work(budget):
+        Precision.now = torch.bfloat16
+        try:
+            return measured(budget)
+        finally:
+            Precision.now = torch.float32
+    return work
 
 
-def step(model, x, loss, budget, layout="contiguous"):
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    run = torch.compile(model) if COMPILED else model
-
-    def work():
-        optimizer.zero_grad()
-        value = loss(run(x), x)
-        value.backward()
-        optimizer.step()
-        return value
-
-    for _ in range(3):
-        value = work().item()
-    way = ("compiled, " if COMPILED else "eager, ") + layout
-    return median_seconds(work, budget), value, value, way
-
-
-def dense_step(budget):
-    model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 784))
-    x = pixels(256, 784).float().div_(255)
-    return step(filled(model), x, nn.BCEWithLogitsLoss(), budget)
-
-
-def video_step(budget):
-    best = None
-    for name, layout in LAYOUTS.items():
-        model = nn.Sequential(
-            nn.Conv3d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv3d(32, 64, 3, 2, 1), nn.ReLU(),
-            nn.Conv3d(64, 128, 3, 2, 1), nn.ReLU(), nn.ConvTranspose3d(128, 64, 4, 2, 1),
-            nn.ReLU(), nn.ConvTranspose3d(64, 32, 4, 2, 1), nn.ReLU(),
-            nn.ConvTranspose3d(32, 3, 4, 2, 1), nn.Sigmoid())
-        x = first(layout, pixels(4, 16, 64, 64, 3).float().div_(255))
-        result = step(filled(model).to(memory_format=layout), x, nn.MSELoss(), budget, name)
-        if best is None or result[0] < best[0]:
-            best = result
-    return best
-
-
-def videomae_step(budget):
-    """Pre-training of VideoMAE-S by transformers' model; its loss is of normalised tubelets."""
-    from transformers import VideoMAEConfig, VideoMAEForPreTraining
-
-    config = VideoMAEConfig(
-        hidden_size=384, num_attention_heads=6, intermediate_size=1536, decoder_hidden_size=192,
-        decoder_num_attention_heads=3, decoder_intermediate_size=768, use_mean_pooling=False,
-        attn_implementation="sdpa")
-    model = VideoMAEForPreTraining(config).train()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    run = torch.compile(model) if COMPILED else model
-    clip = torch.rand(2, 16, 3, 224, 224)
-    masks = []
-    for _ in range(2):
-        frame = torch.zeros(14 * 14, dtype=torch.bool)
-        frame[torch.randperm(14 * 14)[:int(0.9 * 14 * 14)]] = True
-        masks.append(frame.repeat(8))
-    masks = torch.stack(masks)
-
-    def work():
-        optimizer.zero_grad()
-        run(clip, masks).loss.backward()
-        optimizer.step()
-
-    return median_seconds(work, budget), None, None, "compiled" if COMPILED else "eager"
-
-
-def filled_encoder(model):
-    """transformers' encoder with the weights of bench_step.cpp's, in its order of parameters."""
-    state, number = {}, 0
-
-    def take(shape):
-        nonlocal number
-        number += 1
-        return values(number - 1, *shape) * (9 / shape[0] ** 0.5 if len(shape) == 2 else 1)
-
-    def norm(name, width):
-        state[name + ".weight"], state[name + ".bias"] = 1 + take((width,)), take((width,))
-
-    def dense(name, inner, width):
-        state[name + ".weight"], state[name + ".bias"] = take((inner, width)).t(), take((width,))
-
-    config = model.config
-    width, hidden = config.hidden_size, config.intermediate_size
-    kernel = (config.tubelet_size, config.patch_size, config.patch_size, config.num_channels)
-    projection = "embeddings.patch_embeddings.projection"
-    weight = take((int(numpy.prod(kernel)), width))
-    state[projection + ".weight"] = weight.view(*kernel, width).permute(4, 3, 0, 1, 2)
-    state[projection + ".bias"] = take((width,))
-    for i in range(config.num_hidden_layers):
-        layer = f"encoder.layer.{i}."
-        norm(layer + "layernorm_before", width)
-        parts = take((width, 3 * width)).t().chunk(3)
-        for part, weight in zip(("query", "key", "value"), parts):
-            state[layer + f"attention.attention.{part}.weight"] = weight
-        for part in ("query", "value"):
-            state[layer + f"attention.attention.{part}.bias"] = take((width,))
-        dense(layer + "attention.output.dense", width, width)
-        norm(layer + "layernorm_after", width)
-        dense(layer + "intermediate.dense", width, hidden)
-        dense(layer + "output.dense", hidden, width)
-    norm("layernorm", width)
-    model.load_state_dict(state)
-    return model
-
-
-def videomae_features(budget):
-    """The mean of VideoMAE-B's tokens by transformers' model, without gradients."""
-    from transformers import VideoMAEConfig, VideoMAEModel
-
-    config = VideoMAEConfig(use_mean_pooling=False, attn_implementation="sdpa")
-    model = filled_encoder(VideoMAEModel(config).eval())
-    clip = pixels(1, 16, 224, 224, 3).float() / 255
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    clip = ((clip - mean) / std).permute(0, 1, 4, 2, 3).contiguous()
-
-    def work():
-        return model(clip).last_hidden_state.mean(1)
-
-    with torch.inference_mode():
-        total, scale = checksum([work()])
-        return median_seconds(work, budget, least=3), total, scale, "eager"  # seconds each
-
-
-ROWS["step/dense"] = dense_step
-ROWS["step/video"] = video_step
-if importlib.util.find_spec("transformers"):
-    ROWS["step/videomae_s"] = videomae_step
-    ROWS["features/videomae_b"] = videomae_features
+if DEVICE == "cuda":  # framefold-bench's rows of the GPU: operations alone, in both precisions
+    PASSES = ("forward", "backward", "both", "dgrad", "wgrad")
+    ROWS = {name: work for name, work in ROWS.items() if name.endswith(PASSES)}
+    ROWS |= {BF16 + name: in_bf16(work) for name, work in ROWS.items()}
+    ROWS.update(torch_models.GPU_ROWS)
 
 
 def main():
-    if sys.argv[1:] == ["--list"]:
+    if "--list" in sys.argv:
         print(json.dumps(list(ROWS)))
         return
+    if PLACE == "cuda" and not torch.cuda.is_available():
+        sys.exit("rivals: PyTorch sees no GPU here")
     budget = 1.0
     for argument in sys.argv[1:]:
         if argument.startswith("--seconds="):
@@ -660,9 +590,10 @@ def main():
         if name.startswith("--"):
             continue
         torch.set_num_threads(threads)
-        seconds, total, scale, way = ROWS[name](budget)
+        seconds, total, scale, way, *more = ROWS[name](budget)
         print(json.dumps({"row": name, "seconds": seconds, "checksum": total, "scale": scale,
-                          "way": way, "version": torch.__version__}), flush=True)
+                          "way": way, "version": torch.__version__, **(more[0] if more else {})}),
+              flush=True)
 
 
 if __name__ == "__main__":
