@@ -67,13 +67,14 @@ Measured measure(const Arguments& arguments) {
                    .schedule = schedule_of(train, many)});
 
   constexpr Index warm_up = 2, least = 10;
-  double first_step = 0;
+  double first_step = 0, tenth_step = 0;
   std::vector<double> steps, waits, updates;
   const auto begun = std::chrono::steady_clock::now();
   trainer.run(
       {.step =
            [&](const StepRecord& record) {
              if (record.step == 0) first_step = process_age_ms();
+             if (record.step == 9) tenth_step = process_age_ms();
              if (record.step < warm_up) return;
              steps.push_back(record.seconds());
              waits.push_back(record.data_seconds);
@@ -117,7 +118,8 @@ Measured measure(const Arguments& arguments) {
       {"flops", static_cast<double>(train.accumulate) * (plan.forward_flops + plan.backward_flops)},
       {"memory",
        {{"planned", plan.total}, {"tensors", tensor_memory()}, {"resident_peak", peak_resident()}}},
-      {"first_step_ms", first_step}};
+      {"first_step_ms", first_step},
+      {"tenth_step_ms", tenth_step}};
   if (!parts.paths) return {json, {}};
   for (const Step& each : parts.executor->plan().steps())
     if (const auto found = parts.paths->choices.find(signature_of(parts.executor->plan(), each));
