@@ -1,9 +1,11 @@
-// Updates of flat buffers of as many weights as VideoMAE-S has, in bytes that must move.
+// Updates of flat buffers of as many weights as VideoMAE-S has, in bytes that must move; the memory
+// is the engine's.
 #include <array>
 #include <vector>
 
 #include "bench/op_rows.h"
 #include "engine/memory.h"
+#include "kernels/buffer.h"
 #include "kernels/optimizer.h"
 
 namespace framefold::bench {
@@ -12,12 +14,15 @@ namespace {
 constexpr Index count = 24'000'000;
 
 struct Buffers {
-  std::array<std::vector<float>, 4> memory;
+  std::array<Buffer, 4> memory;
   std::vector<double> space = std::vector<double>(count / 1024 + 64);
   Stream stream{.device = {}, .threads = threads()};
 
   Buffers() {
-    for (auto& values : memory) values.assign(count, 0.25F);
+    for (std::size_t i = 0; i < memory.size(); ++i) {
+      memory[i] = Buffer(sizeof(float) * count);
+      fill(stream, at(i), 0.25F);
+    }
   }
   Tensor at(std::size_t i) { return {memory[i].data(), DType::f32, {count}}; }
   Workspace workspace() { return {space.data(), sizeof(double) * space.size()}; }
