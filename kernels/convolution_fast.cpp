@@ -437,13 +437,9 @@ Index packed_needed(const ConvolutionJob& job) {
   return job.packed ? job.c.groups * job.c.taps() * job.packed_size() : 0;
 }
 
-winograd::Pass winograd_pass(bool to_fine) {
-  return to_fine ? winograd::Pass::to_fine : winograd::Pass::to_coarse;
-}
-
 Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
   if (type != DType::f32) return 0;
-  if (const winograd::Plan plan(c, winograd_pass(to_fine)); plan.worth)
+  if (const winograd::Plan plan(c, winograd::pass_to(to_fine)); plan.worth)
     return winograd::sum_workspace(stream, plan);
   const ConvolutionJob job = job_of(c, to_fine, nullptr, nullptr, nullptr, nullptr);
   const auto bytes = [](Index floats) {
@@ -457,7 +453,7 @@ Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DTy
 bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
          View source, View weight, View bias) {
   if (!stream.wants(Path::native) || out.dtype != DType::f32) return false;
-  if (const winograd::Plan plan(c, winograd_pass(to_fine)); plan.worth) {
+  if (const winograd::Plan plan(c, winograd::pass_to(to_fine)); plan.worth) {
     winograd::sum(stream, plan, out, workspace, source, weight, bias);
     return true;
   }

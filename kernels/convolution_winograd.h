@@ -160,6 +160,7 @@ struct Axis {
 };
 
 enum class Pass : std::uint8_t { to_coarse, to_fine, weight };
+constexpr Pass pass_to(bool fine) { return fine ? Pass::to_fine : Pass::to_coarse; }
 
 struct Plan {
   Convolution c;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <random>
 
 #include "kernels/convolution_winograd.h"
@@ -63,6 +64,7 @@ std::vector<Case> cases() {
       {"kernel 3, stride 2", geometry(2, {8, 12, 8}, k3, two, one, 16, 32)},
       {"kernel 3, stride 2, odd extents", geometry(1, {9, 7, 11}, k3, two, one, 21, 18)},
       {"kernel 3, stride 2, padding 0", geometry(1, {9, 7, 11}, k3, two, none, 4, 5), false},
+      {"chosen by the rule", geometry(1, {4, 12, 12}, k3, one, one, 48, 48)},
       {"mixed axes", geometry(2, {6, 8, 9}, {3, 4, 3}, {1, 2, 1}, {1, 1, 2}, 12, 14)},
   };
 }
@@ -87,8 +89,9 @@ struct Scratch {
 };
 
 // One pass by minimal filtering and by the plain loops in f64; the root mean square of the
-// difference beside that of the result, and whether both thread counts gave the same bits.
-void check(const Convolution& c, Pass pass, bool biased) {
+// difference beside that of the result, and whether all thread counts gave the same bits.
+void check(Convolution c, Pass pass, bool biased) {
+  if (pass != Pass::weight) c.activation = {Activation::leaky_relu, 0.2F};
   const Shape fine_shape = shape_of(c.batch, c.fine, c.fine_channels);
   const Shape coarse_shape = shape_of(c.batch, c.coarse, c.coarse_channels);
   const Shape weight_shape{c.kernel[0], c.kernel[1], c.kernel[2], c.fine_channels,
@@ -150,6 +153,28 @@ void check(const Convolution& c, Pass pass, bool biased) {
     if (first.empty()) first = out;
     EXPECT_EQ(first, out) << threads << " threads";
   }
+  if (!plan.worth) return;
+
+  // The rule leads here from outside.
+  const Stream stream{.device = {}, .threads = 2};
+  const View bias32 = biased ? View{bias.data(), f32, bias_shape} : View{};
+  if (pass == Pass::to_coarse) {
+    Scratch scratch(coarse_from_fine_workspace(stream, c, f32));
+    coarse_from_fine(stream, c, {coarse.data(), f32, coarse_shape}, scratch.get(),
+                     {fine.data(), f32, fine_shape}, {weight.data(), f32, weight_shape}, bias32);
+    EXPECT_EQ(first, coarse);
+  } else if (pass == Pass::to_fine) {
+    Scratch scratch(fine_from_coarse_workspace(stream, c, f32));
+    fine_from_coarse(stream, c, {fine.data(), f32, fine_shape}, scratch.get(),
+                     {coarse.data(), f32, coarse_shape}, {weight.data(), f32, weight_shape},
+                     bias32);
+    EXPECT_EQ(first, fine);
+  } else {
+    Scratch scratch(weight_from_both_workspace(stream, c, f32));
+    weight_from_both(stream, c, {weight.data(), f32, weight_shape}, scratch.get(),
+                     {fine.data(), f32, fine_shape}, {coarse.data(), f32, coarse_shape});
+    EXPECT_EQ(first, weight);
+  }
 }
 
 TEST(ConvolutionWinograd, EqualsThePlainLoops) {
@@ -200,6 +225,8 @@ TEST(ConvolutionWinograd, OthersDoNotFit) {
 TEST(ConvolutionWinograd, TheRuleWeighsTransformsAgainstProducts) {
   const Extents one{1, 1, 1}, k3{3, 3, 3};
   EXPECT_TRUE(Plan(geometry(1, {8, 32, 32}, k3, one, one, 64, 64), Pass::to_coarse).worth);
+  for (const Pass pass : {Pass::to_coarse, Pass::to_fine, Pass::weight})
+    EXPECT_TRUE(Plan(geometry(1, {4, 12, 12}, k3, one, one, 48, 48), pass).worth);
   EXPECT_FALSE(Plan(geometry(1, {8, 32, 32}, k3, one, one, 8, 8), Pass::to_coarse).worth);
   EXPECT_FALSE(Plan(geometry(1, {8, 32, 32}, k3, one, one, 3, 64), Pass::to_coarse).worth);
 }
