@@ -21,6 +21,7 @@ namespace framefold {
 namespace {
 
 constexpr Index depth_block = 1024;  // of a panel, read by every tile of rows while it is near
+constexpr Index pack_block = 64;     // of a transposed panel
 constexpr double least_flops = 4e5;  // of a step, below which a thread costs more than it brings
 constexpr Index line = 16;           // floats of a cache line
 
@@ -62,12 +63,19 @@ void for_parts(Stream stream, Index parts, Body&& body) {
   });
 }
 
-// Calls body(panel) for a part's panels, every other time from the last to the first.
+// A part's panels.
+struct Range {
+  Index begin, end;
+
+  Range(Index panels, Index part, Index parts)
+      : begin(panels * part / parts), end(panels * (part + 1) / parts) {}
+};
+
+// Calls body(panel), every other time from the last to the first.
 template <class Body>
-void for_panels(Index panels, Index part, Index parts, bool back, Body&& body) {
-  const Index begin = panels * part / parts;
-  const Index end = panels * (part + 1) / parts;
-  for (Index i = begin; i < end; ++i) body(back ? begin + end - 1 - i : i);
+void for_panels(Range panels, bool back, Body&& body) {
+  for (Index i = panels.begin; i < panels.end; ++i)
+    body(back ? panels.begin + panels.end - 1 - i : i);
 }
 
 // The batch in register tiles of nearly the same height. A state of `depth` numbers a row is kept
@@ -93,6 +101,19 @@ void keep(float* state, const Tiles& tiles, Index depth, Index first, Index coun
 
 void prefetch(const float* from, Index count) {
   for (Index i = 0; i < count; i += line) __builtin_prefetch(from + i);
+}
+
+// One panel of `count` rows of Wh, each `depth` numbers. Rows whole pages apart are fetched ahead,
+// to the second-level cache: in the first they evict one another.
+void pack_turned(float* panel, const float* from, Index depth, Index count) {
+  for (Index k = 0; k < depth; k += pack_block) {
+    const Index block = std::min(pack_block, depth - k);
+    const Index next = std::min(pack_block, depth - k - block);
+    for (Index n = 0; n < count; ++n)
+      for (Index i = 0; i < next; i += line)
+        __builtin_prefetch(from + n * depth + k + block + i, 0, 2);
+    pack_panels(panel + k * micro_kernel().cols, from + k, depth, true, block, count, 0, 1);
+  }
 }
 
 // Sums [rows, kernel.cols], `ld` apart, of products [first, last) of a state's `depth` with a
@@ -132,6 +153,7 @@ struct ForwardUnits {
   float *gates, *c, *h;
 };
 
+// In two loops, as the second waits for the first: the processor then overlaps more of each.
 FRAMEFOLD_SIMD void forward_units(const ForwardUnits& u) {
   const Index hidden = u.hidden;
   const Index sum_step = u.sum_step;
@@ -148,15 +170,17 @@ FRAMEFOLD_SIMD void forward_units(const ForwardUnits& u) {
     const float f =
         simd::sigmoid(gates[n + hidden] + sums[n + sum_step] + peepholes[n + hidden] * before);
     const float g = simd::tanh(gates[n + 2 * hidden] + sums[n + 2 * sum_step]);
-    const float cell = f * before + i * g;
-    const float o = simd::sigmoid(gates[n + 3 * hidden] + sums[n + 3 * sum_step] +
-                                  peepholes[n + 2 * hidden] * cell);
     gates[n] = i;
     gates[n + hidden] = f;
     gates[n + 2 * hidden] = g;
+    c[n] = f * before + i * g;
+  }
+#pragma omp simd
+  for (Index n = 0; n < u.count; ++n) {
+    const float o = simd::sigmoid(gates[n + 3 * hidden] + sums[n + 3 * sum_step] +
+                                  peepholes[n + 2 * hidden] * c[n]);
     gates[n + 3 * hidden] = o;
-    c[n] = cell;
-    h[n] = o * simd::tanh(cell);
+    h[n] = o * simd::tanh(c[n]);
   }
 }
 
@@ -224,6 +248,7 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
   const Index panels = panel_count(hidden);
   const Index width = micro_kernel().cols;
   const Index panel_size = hidden * width;
+  const Index gate_size = panels * panel_size;
   const Index steps = longest(in.lengths, s);
   auto* packed = workspace.take<float>(memory.packed);
   auto* state = workspace.take<float>(2 * memory.state);
@@ -248,15 +273,14 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
       std::copy(start(in.h0, b), start(in.h0, b) + hidden, out.h_last.as<float>() + b * hidden);
       std::copy(start(in.c0, b), start(in.c0, b) + hidden, out.c_last.as<float>() + b * hidden);
     }
-    if (steps > 1 || in.h0)
-      for_panels(panels, part, memory.parts, false, [&](Index panel) {
-        const Index first = panel * width;
-        const Index count = std::min(width, hidden - first);
-        for (Index q = 0; q < 4; ++q)
-          pack_panels(packed + (4 * panel + q) * panel_size, in.wh.as<float>() + q * hidden + first,
-                      4 * hidden, false, hidden, count, 0, 1);
-        if (in.h0) keep(state, tiles, hidden, first, count, in.h0.as<float>() + first, hidden);
-      });
+    const Range own(panels, part, memory.parts);
+    for (Index q = 0; q < 4 && (steps > 1 || in.h0); ++q)
+      pack_panels(packed + q * gate_size, in.wh.as<float>() + q * hidden, 4 * hidden, false, hidden,
+                  hidden, own.begin, own.end);
+    const Index first = own.begin * width;
+    if (in.h0)
+      keep(state, tiles, hidden, first, std::min(own.end * width, hidden) - first,
+           in.h0.as<float>() + first, hidden);
     std::fill_n(all_sums + part * memory.sums, memory.sums, 0.0F);
   });
 
@@ -265,13 +289,13 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
     float* after = state + (t + 1) % 2 * memory.state;
     for_parts(stream, memory.parts, [&](Index part) {
       float* sums = all_sums + part * memory.sums;
-      for_panels(panels, part, memory.parts, t % 2 != 0, [&](Index panel) {
+      for_panels({panels, part, memory.parts}, t % 2 != 0, [&](Index panel) {
         const Index first = panel * width;
         const Index count = std::min(width, hidden - first);
         if (t > 0 || in.h0)
           for (Index q = 0; q < 4; ++q)
             multiply(sums + q * width, 4 * width, tiles, hidden, 0, hidden, before,
-                     packed + (4 * panel + q) * panel_size, [&](Index b) {
+                     packed + q * gate_size + panel * panel_size, [&](Index b) {
                        const Index at = s.row(b, t) * hidden + first;
                        prefetch(out.gates.as<float>() + 4 * at - 3 * first + q * hidden, count);
                        if (q == 0) prefetch(out.cells.as<float>() + at, count);
@@ -336,9 +360,9 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
                 carried + b * hidden);
     }
     if (steps > 1 || dh0)
-      for_panels(panels, part, memory.parts, false, [&](Index panel) {
-        pack_panels(packed + panel * panel_size, in.wh.as<float>() + panel * width * 4 * hidden,
-                    4 * hidden, true, 4 * hidden, std::min(width, hidden - panel * width), 0, 1);
+      for_panels({panels, part, memory.parts}, false, [&](Index panel) {
+        pack_turned(packed + panel * panel_size, in.wh.as<float>() + panel * width * 4 * hidden,
+                    4 * hidden, std::min(width, hidden - panel * width));
       });
   });
 
@@ -348,7 +372,7 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
     float* own = state + (t + 1) % 2 * memory.state;
     for_parts(stream, memory.parts, [&](Index part) {
       float* sums = all_sums + part * memory.sums;
-      for_panels(panels, part, memory.parts, t % 2 != 0, [&](Index panel) {
+      for_panels({panels, part, memory.parts}, t % 2 != 0, [&](Index panel) {
         const Index first = panel * width;
         const Index count = std::min(width, hidden - first);
         if (t + 1 < steps)
