@@ -116,26 +116,26 @@ void pack_turned(float* panel, const float* from, Index depth, Index count) {
   }
 }
 
-// Sums [rows, kernel.cols], `ld` apart, of products [first, last) of a state's `depth` with a
-// packed panel; they are added from the second on. Calls ahead(row) for each row before its tile.
+// Sums [rows, kernel.cols], `ld` apart, of a state of `depth` numbers a row with a packed panel.
+// Calls ahead(row) for each row before its first tile.
 template <class Ahead>
-void multiply(float* sums, Index ld, const Tiles& tiles, Index depth, Index first, Index last,
-              const float* state, const float* panel, Ahead&& ahead) {
+void multiply(float* sums, Index ld, const Tiles& tiles, Index depth, const float* state,
+              const float* panel, Ahead&& ahead) {
   const MicroKernel& kernel = micro_kernel();
   std::array<const float*, micro_rows_max> from;
-  for (Index k = first; k < last; k += depth_block) {
+  for (Index k = 0; k < depth; k += depth_block) {
     const float* b = panel + k * kernel.cols;
     for (Index tile = 0; tile < tiles.count; ++tile) {
       const Index begin = tiles.begin(tile);
       const Index height = tiles.height(tile);
       for (Index i = 0; i < height; ++i) {
         from[static_cast<std::size_t>(i)] = state + begin * depth + k * height + i;
-        if (k == first) ahead(begin + i);
+        if (k == 0) ahead(begin + i);
       }
       kernel.run(static_cast<int>(height), kernel.cols,
                  {.a = from.data(),
                   .b = &b,
-                  .depth = std::min(depth_block, last - k),
+                  .depth = std::min(depth_block, depth - k),
                   .a_step = height,
                   .b_step = kernel.cols,
                   .c = sums + begin * ld,
@@ -294,7 +294,7 @@ bool fast::lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace 
         const Index count = std::min(width, hidden - first);
         if (t > 0 || in.h0)
           for (Index q = 0; q < 4; ++q)
-            multiply(sums + q * width, 4 * width, tiles, hidden, 0, hidden, before,
+            multiply(sums + q * width, 4 * width, tiles, hidden, before,
                      packed + q * gate_size + panel * panel_size, [&](Index b) {
                        const Index at = s.row(b, t) * hidden + first;
                        prefetch(out.gates.as<float>() + 4 * at - 3 * first + q * hidden, count);
@@ -376,19 +376,19 @@ bool fast::lstm_dgates(const Stream& stream, Tensor dgates, Tensor dh0, Tensor d
         const Index first = panel * width;
         const Index count = std::min(width, hidden - first);
         if (t + 1 < steps)
-          for (Index q = 0; q < 4; ++q)
-            multiply(sums, width, tiles, 4 * hidden, q * hidden, (q + 1) * hidden, after,
-                     packed + panel * panel_size, [&](Index b) {
-                       if (t < 0) return;
-                       const Index at = s.row(b, t) * hidden + first;
+          multiply(sums, width, tiles, 4 * hidden, after, packed + panel * panel_size,
+                   [&](Index b) {
+                     if (t < 0) return;
+                     const Index at = s.row(b, t) * hidden + first;
+                     for (Index q = 0; q < 4; ++q) {
                        const Index gate_at = 4 * at - 3 * first + q * hidden;
                        prefetch(results.gates.as<float>() + gate_at, count);
                        prefetch(dgates.as<float>() + gate_at, count);
-                       if (q == 0) prefetch(results.cells.as<float>() + at, count);
-                       if (q == 1 && t > 0)
-                         prefetch(results.cells.as<float>() + at - hidden, count);
-                       if (q == 2 && results.dh) prefetch(results.dh.as<float>() + at, count);
-                     });
+                     }
+                     prefetch(results.cells.as<float>() + at, count);
+                     if (t > 0) prefetch(results.cells.as<float>() + at - hidden, count);
+                     if (results.dh) prefetch(results.dh.as<float>() + at, count);
+                   });
         for (Index b = 0; b < s.batch; ++b) {
           const Index length = lstm_length(in.lengths, b, s.steps);
           if (t >= length) continue;
