@@ -22,9 +22,11 @@ namespace {
 constexpr double least_flops = 4e5;  // below that, a thread costs more than it brings
 constexpr Index copied_tiles = 8;    // of A at once
 constexpr Index copy_pad = 16;       // floats between copied rows, against a stride of whole pages
-constexpr Index most_columns = 512;  // of a block of B
-constexpr Index line = 16;           // floats of a cache line
-constexpr Index page = 1024;         // floats: lines that far apart evict one another
+constexpr Index most_columns = 512;  // of a block of B, or more where all fit in
+constexpr Index block_floats = 65536;
+constexpr Index short_k = 64;  // whose tiles end sooner than memory answers
+constexpr Index line = 16;     // floats of a cache line
+constexpr Index page = 1024;   // floats: lines that far apart evict one another
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -107,8 +109,8 @@ Plan plan_for(const Stream& stream, const Product& p) {
   const Index cols = ceil_div(n, plan.grid_n);
   plan.packs = !b_by_rows || (n % (a_by_rows ? page / 2 : page) == 0 && rows > 4 * kernel.rows);
   plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
-  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 64 : 800);
-  plan.block_n = plan.short_m ? 1024 : most_columns;
+  plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 256 : 800);
+  plan.block_n = plan.short_m ? 1024 : std::max(most_columns, block_floats / plan.block_k);
   if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
   const Index stride = a_by_rows ? p.k : p.m;
   const bool reused = std::min(cols, plan.block_n) >= 3 * kernel.cols;
@@ -179,8 +181,9 @@ void copy_tiles(const Operands& o, const Tiles& tiles, Range some, Index k, Inde
 void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range depths, bool adds,
              bool ends, float* packed, float* copied) {
   const MicroKernel& kernel = micro_kernel();
-  // Rows of C that evict one another while a tile waits for them: fewer of them.
-  const bool crowded = o.ldc % page == 0 && o.k <= 64;
+  // Rows of C or A that evict one another before a tile has done with them: fewer of them.
+  const bool crowded = (o.ldc % page == 0 && o.k <= short_k) ||
+                       (o.a_col == 1 && o.a_row % page == 0 && !plan.copies && !plan.short_m);
   const Tiles tiles(rows, crowded ? ceil_div(kernel.rows, 2) : kernel.rows);
   for (Index n0 = cols.begin; n0 < cols.end; n0 += plan.block_n) {
     const Index n1 = std::min(cols.end, n0 + plan.block_n);
@@ -205,7 +208,11 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
         for (Index r = 0; r < tiles.height(tile); ++r)
           a[static_cast<std::size_t>(r)] = from + r * (o.a_col == 1 ? depth + copy_pad : 1);
       };
+      const Index panels = ceil_div(n1 - n0, kernel.cols);
       const auto run = [&](Index tile, Index n) {
+        // C two panels further on comes meanwhile.
+        const Index ahead = o.k <= short_k ? 2 * kernel.cols : 0;
+        const Index wrapped = tiles.height(tile) * o.ldc - panels * kernel.cols;
         const float* panel = plan.packs ? packed + (n - n0) * depth : b + (n - n0);
         kernel.run(static_cast<int>(tiles.height(tile)),
                    static_cast<int>(std::min<Index>(kernel.cols, n1 - n)),
@@ -217,10 +224,10 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
                     .c = o.c + tiles.begin(tile) * o.ldc + n,
                     .ldc = o.ldc,
                     .bias = o.bias && first ? o.bias + n : nullptr,
-                    .accumulate = adds || !first});
+                    .accumulate = adds || !first,
+                    .fetched = n + ahead < n1 ? ahead : ahead + wrapped});
       };
       // While a tile's panels run, the next one's rows of A come: share `panel` of them.
-      const Index panels = ceil_div(n1 - n0, kernel.cols);
       const auto fetch = [&](Index tile, Index panel) {
         const Index lines = tiles.height(tile) * ceil_div(depth, line);
         const Index height = tiles.height(tile);

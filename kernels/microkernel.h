@@ -14,6 +14,7 @@
 //   a_step, b_step   floats from one k to the next, in A and in B
 //   c           the tile's first element, rows ldc floats apart
 //   bias        [cols], or null for none
+//   fetched     floats from c to the tile of C that is fetched meanwhile: this one, or a later one
 //
 // All sums stay in registers across the segments, whatever their number; none (or depth 0) gives
 // C = bias. Only the elements named above are read or written: at the right edge (cols below
@@ -60,6 +61,7 @@ struct MicroTask {
   Index ldc = 0;
   const float* bias = nullptr;
   bool accumulate = false;
+  Index fetched = 0;
 };
 
 struct MicroKernel {
