@@ -1,7 +1,8 @@
 // Rows of the comparison in oneDNN itself: what framefold-bench's row of the same name does, on the
 // same operands, where oneDNN has the primitive. Its memory formats are its own choice or channels
 // last, the faster counts and is named; primitives, scratchpads and reordered operands are made
-// beforehand. Operands and checksums are bench/op_rows.h's.
+// beforehand. Operands and checksums are bench/op_rows.h's. One file, however long: bench/rivals/run
+// compiles it by itself.
 //
 // Usage: onednn_rows ROW... [--seconds=1] | --list     what torch_rows.py prints, a line a row
 #include <algorithm>
@@ -202,23 +203,27 @@ Ways product(const Matrices& p) {
   return ways;
 }
 
+// The state before the first step is given as zeros: left out, 2.6.3 gets dwh wrong.
 Ways lstm(memory::dim units, bool both) {
   constexpr memory::dim batch = 16, steps = 20;
   const Dims sequence{steps, batch, units}, state{1, 1, batch, units},
       weight{1, 1, units, 4, units}, bias{1, 1, 4, units};
   const auto ours = dense(sequence, {1, 0, 2});
   const auto direction = dnnl::rnn_direction::unidirectional_left2right;
-  const auto none = memory::desc();
   const dnnl::lstm_forward::primitive_desc forward(
       {both ? prop_kind::forward_training : prop_kind::forward_inference, direction, any(sequence),
-       none, none, any(weight), any(weight), dense(bias), any(sequence), any(state), any(state)},
+       any(state), any(state), any(weight), any(weight), dense(bias), any(sequence), any(state),
+       any(state)},
       cpu);
   const memory x = filled(ours, 0, forward.src_layer_desc()), b = filled(dense(bias), 3),
                h = empty(forward.dst_layer_desc()), h_last = empty(forward.dst_iter_desc()),
-               c_last = empty(forward.dst_iter_c_desc());
+               c_last = empty(forward.dst_iter_c_desc()), h0 = empty(forward.src_iter_desc()),
+               c0 = empty(forward.src_iter_c_desc());
   Way way{own,
           {{dnnl::lstm_forward(forward),
             {{DNNL_ARG_SRC_LAYER, x},
+             {DNNL_ARG_SRC_ITER, h0},
+             {DNNL_ARG_SRC_ITER_C, c0},
              {DNNL_ARG_WEIGHTS_LAYER, filled(dense(weight), 1, forward.weights_layer_desc())},
              {DNNL_ARG_WEIGHTS_ITER, filled(dense(weight), 2, forward.weights_iter_desc())},
              {DNNL_ARG_BIAS, b},
@@ -228,9 +233,9 @@ Ways lstm(memory::dim units, bool both) {
           {{h, ours}, {h_last, dense(state)}, {c_last, dense(state)}}};
   if (!both) return {way};
   const dnnl::lstm_backward::primitive_desc back(
-      {prop_kind::backward, direction,     any(sequence), none,          none,
+      {prop_kind::backward, direction,     any(sequence), any(state),    any(state),
        any(weight),         any(weight),   dense(bias),   any(sequence), any(state),
-       any(state),          any(sequence), none,          none,          any(weight),
+       any(state),          any(sequence), any(state),    any(state),    any(weight),
        any(weight),         dense(bias),   any(sequence), any(state),    any(state)},
       cpu, forward);
   const memory space = empty(forward.workspace_desc()), dx = empty(back.diff_src_layer_desc()),
@@ -240,6 +245,10 @@ Ways lstm(memory::dim units, bool both) {
   way.steps.push_back(
       {dnnl::lstm_backward(back),
        {{DNNL_ARG_SRC_LAYER, x},
+        {DNNL_ARG_SRC_ITER, h0},
+        {DNNL_ARG_SRC_ITER_C, c0},
+        {DNNL_ARG_DIFF_SRC_ITER, empty(back.diff_src_iter_desc())},
+        {DNNL_ARG_DIFF_SRC_ITER_C, empty(back.diff_src_iter_c_desc())},
         {DNNL_ARG_WEIGHTS_LAYER, filled(dense(weight), 1, back.weights_layer_desc())},
         {DNNL_ARG_WEIGHTS_ITER, filled(dense(weight), 2, back.weights_iter_desc())},
         {DNNL_ARG_BIAS, b},
