@@ -474,7 +474,7 @@ def mask(cells, kept):
 
 def chosen_tubelets(clip, index):
     """As numbers, and the mean and deviation of each one's channels."""
-    chosen = torch.gather(tubelets(clip), 1, index[..., None].expand(-1, -1, 1536))
+    chosen = tubelets(clip)[torch.arange(8)[:, None], index]
     chosen = chosen.float().div_(255).view(8, 1408, 512, 3)
     return chosen, chosen.mean(2, True), chosen.var(2, keepdim=True, unbiased=True).sqrt() + 1e-6
 
@@ -498,7 +498,7 @@ def fold_tubelets():
         _, mean, deviation = chosen_tubelets(clip, index)
         made = (x.view(8, 1408, 512, 3) * deviation + mean).view(8, 1408, 1536)
         tokens = tubelets(clip).float().div_(255)
-        tokens.scatter_(1, index[..., None].expand(-1, -1, 1536), made)
+        tokens[torch.arange(8)[:, None], index] = made
         return tokens.view(8, 8, 14, 14, 2, 16, 16, 3).permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(PIXELS)
     yield Way(function, [])
 
