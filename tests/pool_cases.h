@@ -25,6 +25,7 @@ inline std::vector<PoolCase> pool_cases() {
       {{1, 6, 7, 8, 2}, {.kernel = {1, 2, 1}, .stride = {3, 3, 2}}},
       {{3, 2, 3, 4, 2}, {.kernel = {2, 3, 4}, .stride = {1, 1, 1}}},
       {{1, 4, 16, 20, 33}, {.kernel = {2, 2, 2}, .stride = {2, 2, 2}}},
+      {{1, 5, 6, 7, 35}, {.kernel = {3, 3, 3}, .stride = {2, 2, 2}, .padding = {1, 1, 1}}},
   };
 }
 
