@@ -10,7 +10,6 @@ namespace framefold {
 namespace {
 
 constexpr Index grain = 1 << 14;     // elements below which a second thread does not pay
-constexpr Index piece = 1 << 16;     // elements normalised from first to last
 constexpr Index most_columns = 512;  // of a block
 constexpr Index narrow = 64;         // channels below which rows are joined
 constexpr Index stretch = 64;        // rows summed in f32 before they meet in f64
