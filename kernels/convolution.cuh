@@ -98,7 +98,7 @@ struct CoarseByFine {
     const auto stride = static_cast<unsigned>(c.stride[axis]);
     const unsigned position = static_cast<unsigned>(reached) / stride;
     if (position * stride != static_cast<unsigned>(reached)) return -1;
-    return position < c.coarse[axis] ? position : -1;
+    return position < c.coarse[axis] ? Index{position} : Index{-1};
   }
   __device__ __forceinline__ const T* at(const Row& row, const TapChannel& step) const {
     const Index t = meeting(0, row.at.t, step.tap.t);

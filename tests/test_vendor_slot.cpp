@@ -78,7 +78,9 @@ TEST(VendorSlot, TheLstmSavesWhatTheVendorAsksFor) {
     const Stream stream{.device = gpu, .path = path};
     const Types saved = node.op->needs(stream, in, out).saved;
     ASSERT_EQ(saved.size(), path == Path::vendor ? 3U : 2U);
-    if (path == Path::vendor) EXPECT_EQ(saved[2], (TensorType{DType::u8, {15}}));
+    if (path == Path::vendor) {
+      EXPECT_EQ(saved[2], (TensorType{DType::u8, {15}}));
+    }
     EXPECT_TRUE(node.op->vendor_attributes(stream, in).has_value());
   }
   EXPECT_TRUE(node.op->one_path_both_ways());
