@@ -22,11 +22,10 @@ namespace {
 constexpr double least_flops = 4e5;  // below that, a thread costs more than it brings
 constexpr Index copied_tiles = 8;    // of A at once
 constexpr Index copy_pad = 16;       // floats between copied rows, against a stride of whole pages
-constexpr Index most_columns = 512;  // of a block of B, or more where all fit in
-constexpr Index block_floats = 65536;
-constexpr Index short_k = 64;  // whose tiles end sooner than memory answers
-constexpr Index line = 16;     // floats of a cache line
-constexpr Index page = 1024;   // floats: lines that far apart evict one another
+constexpr Index most_columns = 512;  // of a block of B
+constexpr Index short_k = 64;        // whose tiles end sooner than memory answers
+constexpr Index line = 16;           // floats of a cache line
+constexpr Index page = 1024;         // floats: lines that far apart evict one another
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -110,7 +109,7 @@ Plan plan_for(const Stream& stream, const Product& p) {
   plan.packs = !b_by_rows || (n % (a_by_rows ? page / 2 : page) == 0 && rows > 4 * kernel.rows);
   plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
   plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 256 : 800);
-  plan.block_n = plan.short_m ? 1024 : std::max(most_columns, block_floats / plan.block_k);
+  plan.block_n = plan.short_m ? 1024 : most_columns;
   if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
   const Index stride = a_by_rows ? p.k : p.m;
   const bool reused = std::min(cols, plan.block_n) >= 3 * kernel.cols;
