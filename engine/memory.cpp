@@ -10,6 +10,8 @@
 
 namespace framefold {
 namespace {
+constexpr Bytes huge_page = Bytes{2} << 20;
+
 std::atomic<Bytes> held = 0;
 }  // namespace
 
@@ -20,11 +22,12 @@ Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
   if (home.kind == Device::Kind::cuda) {
     take_on(home);
   } else {
-    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, bytes_));
+    const bool large = bytes_ >= 2 * huge_page;
+    data_ = static_cast<std::byte*>(std::aligned_alloc(large ? huge_page : alignment, bytes_));
     if (data_ == nullptr)
       fail(ErrorCode::memory, "the system has no ", bytes_,
            " bytes for tensors; take a smaller batch");
-    if (bytes_ >= (Bytes{4} << 20)) madvise(data_, bytes_, MADV_HUGEPAGE);
+    if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // refuses what begins within a page
     std::memset(data_, 0, bytes_);
   }
   held += bytes_;

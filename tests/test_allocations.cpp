@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -24,6 +25,15 @@ TEST(Allocations, AreCounted) {
   EXPECT_EQ(taken([&] { piece = ::operator new(10); }), 1);
   ::operator delete(piece);
   EXPECT_EQ(taken([] { Buffer(100); }), 1);
+}
+
+// The system gives huge pages only to what begins on one.
+TEST(Allocations, LargeBuffersBeginOnAHugePage) {
+  constexpr std::uintptr_t huge_page = std::uintptr_t{2} << 20;
+  for (const Bytes bytes : {Bytes{4} << 20, (Bytes{9} << 20) + 1}) {
+    const Buffer buffer(bytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % huge_page, 0U) << bytes;
+  }
 }
 
 TEST(Allocations, NoneAfterTheFirstStep) {
