@@ -1,8 +1,8 @@
 // Rows of the comparison in oneDNN itself: what framefold-bench's row of the same name does, on the
 // same operands, where oneDNN has the primitive. Its memory formats are its own choice or channels
 // last, the faster counts and is named; primitives, scratchpads and reordered operands are made
-// beforehand. Operands and checksums are bench/op_rows.h's. One file, however long: bench/rivals/run
-// compiles it by itself.
+// beforehand. Operands and checksums are bench/op_rows.h's. One file, however long:
+// bench/rivals/run compiles it by itself.
 //
 // Usage: onednn_rows ROW... [--seconds=1] | --list     what torch_rows.py prints, a line a row
 #include <algorithm>
