@@ -23,10 +23,11 @@ Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
     take_on(home);
   } else {
     const bool large = bytes_ >= 2 * huge_page;
-    data_ = static_cast<std::byte*>(std::aligned_alloc(large ? huge_page : alignment, bytes_));
-    if (data_ == nullptr)
+    void* data = nullptr;
+    if (posix_memalign(&data, large ? huge_page : alignment, bytes_) != 0)
       fail(ErrorCode::memory, "the system has no ", bytes_,
            " bytes for tensors; take a smaller batch");
+    data_ = static_cast<std::byte*>(data);
     if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // refuses what begins within a page
     std::memset(data_, 0, bytes_);
   }
