@@ -10,7 +10,8 @@
 
 namespace framefold {
 namespace {
-constexpr Bytes huge_page = Bytes{2} << 20;
+constexpr Bytes page = 4096;
+constexpr Bytes huge = Bytes{4} << 20;  // from here on, pages of 2 MiB are asked for
 
 std::atomic<Bytes> held = 0;
 }  // namespace
@@ -22,13 +23,13 @@ Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
   if (home.kind == Device::Kind::cuda) {
     take_on(home);
   } else {
-    const bool large = bytes_ >= 2 * huge_page;
+    const bool large = bytes_ >= huge;
     void* data = nullptr;
-    if (posix_memalign(&data, large ? huge_page : alignment, bytes_) != 0)
+    if (posix_memalign(&data, large ? page : alignment, bytes_) != 0)
       fail(ErrorCode::memory, "the system has no ", bytes_,
            " bytes for tensors; take a smaller batch");
     data_ = static_cast<std::byte*>(data);
-    if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // refuses what begins within a page
+    if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // refused where it begins within a page
     std::memset(data_, 0, bytes_);
   }
   held += bytes_;
