@@ -346,7 +346,7 @@ Plan::Plan(const Convolution& c, Pass pass)
 // Times in multiplications of a vector of 16, as measured: each vector of values and of products
 // moved costs `moving`, each one of transformed weights `making`.
 bool Plan::faster(const std::array<Axis, 3>& direct) const {
-  const double moving = pass == Pass::weight ? 14 : 17;
+  constexpr double moving = 17;
   constexpr double making = 12;
   const auto vectors = [](Index channels) { return static_cast<double>(ceil_div(channels, 16)); };
   double direct_products = 1, products = 1, results = 1;
