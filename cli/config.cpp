@@ -121,6 +121,11 @@ void set(Config& config, std::string_view place, const Key& key, const Given& gi
       key.field(config));
 }
 
+// The number of steps, given over an earlier number of epochs, takes its place.
+void prefer_steps(Config& config, const Key& key) {
+  if (key.name == "train.steps") config.train.epochs = 0;
+}
+
 const Key* find_key(std::string_view name) {
   for (const Key& key : keys())
     if (key.name == name) return &key;
@@ -217,6 +222,7 @@ void apply_table(Config& config, const toml::table& table, const std::string& fi
         const std::string place = place_of(file, node);
         const Key& key = known_key(place, text(section.str(), ".", key_name.str()));
         const std::string seen = shown(node);
+        if (!entries->contains("epochs")) prefer_steps(config, key);
         set(config, place, key, given_of(place, key, node, seen), seen);
       }
     }
@@ -257,6 +263,7 @@ void apply_environment(Config& config, const std::vector<std::string>& environme
            nearest(name, names), "?");
     }
     const std::string value = entry.substr(std::min(entry.size(), name.size() + 1));
+    prefer_steps(config, *found->second);
     set(config, "environment variable " + name, *found->second, value, '"' + value + '"');
   }
 }
@@ -267,6 +274,7 @@ const Key& apply_set(Config& config, const std::string& assignment) {
     fail(ErrorCode::config, "--set ", assignment, ": expected section.key=value");
   const Key& key = known_key("--set " + assignment, trimmed(assignment.substr(0, equals)));
   const std::string value = trimmed(assignment.substr(equals + 1));
+  prefer_steps(config, key);
   set(config, "--set " + assignment, key, value, '"' + value + '"');
   return key;
 }

@@ -212,7 +212,9 @@ constexpr std::array table = {
     Key{"train.batch", FIELD(train.batch), "clips of a batch", "", 1},
     Key{"train.steps", FIELD(train.steps), "updates of the run", "", 0, any, true},
     Key{"train.epochs", FIELD(train.epochs),
-        "passes over the training data; above 0 it takes the place of steps", "", 0, any, true},
+        "passes over the training data, in the place of steps unless those were given later; 0: "
+        "steps",
+        "", 0, any, true},
     Key{"train.seconds", FIELD(train.seconds), "stop after this long and save; 0: never", "", 0,
         any, true},
     Key{"train.accumulate", FIELD(train.accumulate), "batches whose gradients make one update", "",

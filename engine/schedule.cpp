@@ -32,8 +32,8 @@ void Schedule::check() const {
   if (kind == ScheduleKind::cosine) {
     expect(minimum >= 0 && minimum <= rate, "the minimum is ", minimum, ", expected 0 to the rate ",
            rate);
-    expect(steps > warmup, "cosine ends at step ", steps, ", expected more than the warm-up's ",
-           warmup);
+    expect(steps > warmup, "cosine ends at step ", steps, ", expected more than the ", warmup,
+           " steps of its warm-up; lengthen the run or shorten the warm-up");
   }
   if (kind == ScheduleKind::decay) {
     expect(every > 0, "decays every ", every, " steps, expected 1 or more");

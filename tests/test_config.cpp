@@ -37,6 +37,18 @@ TEST_F(ConfigFile, EverySourceOverTheOneBefore) {
   EXPECT_EQ(config.run.name, "mine");
 }
 
+TEST_F(ConfigFile, StepsGivenLaterTakeThePlaceOfEpochs) {
+  const std::string both = write("[train]\nepochs = 7\nsteps = 5\n");
+  EXPECT_EQ(resolve({.file = both}).train.epochs, 7);
+  EXPECT_EQ(resolve({.file = both, .sets = {"train.seed=1"}}).train.epochs, 7);
+  EXPECT_EQ(resolve({.file = both, .sets = {"train.steps=6"}}).train.epochs, 0);
+  EXPECT_EQ(resolve({.file = both, .environment = {"FRAMEFOLD_TRAIN_STEPS=6"}}).train.epochs, 0);
+  EXPECT_EQ(resolve({.file = both, .sets = {"train.steps=6", "train.epochs=2"}}).train.epochs, 2);
+  EXPECT_EQ(resolve_resumed(both, {"train.steps=6"}).train.epochs, 0);
+  ASSERT_GT(resolve({.file = "videomae-s"}).train.epochs, 0);
+  EXPECT_EQ(read("preset = 'videomae-s'\n[train]\nsteps = 6\n").train.epochs, 0);
+}
+
 TEST_F(ConfigFile, EveryTypeFromFileAndFlag) {
   for (const Config& config :
        {read("[run]\nname = 'a = b'\n[model]\nwidths = [32, 64]\n[train]\nlearning_rate = 1\n"
