@@ -8,8 +8,10 @@ else()
 endif()
 framefold_floor(kernels EXCLUDE ${exclude} LINK Threads::Threads)
 if(FRAMEFOLD_ONEDNN)
-  target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl PRIVATE OpenMP::OpenMP_CXX)
+  target_link_libraries(framefold_kernels PUBLIC DNNL::dnnl PRIVATE ${OpenMP_CXX_LIBRARIES})
   # For these files only: with all else compiled alike, builds with and without share a cache.
+  set_source_files_properties(kernels/matmul_onednn.cpp PROPERTIES
+    COMPILE_OPTIONS ${OpenMP_CXX_FLAGS})
   set_source_files_properties(kernels/matmul_cpu.cpp kernels/vendor_cpu.cpp PROPERTIES
     COMPILE_DEFINITIONS FRAMEFOLD_ONEDNN)
 endif()
