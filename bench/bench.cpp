@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/rate.h"
 #include "kernels/microkernel.h"
 #include "kernels/stream.h"
 
@@ -74,6 +75,14 @@ void overwrite_caches() {
   benchmark::ClobberMemory();
 }
 
+Timing timing_of(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  const auto at = [&](double share) {
+    return samples[static_cast<std::size_t>(share * static_cast<double>(samples.size() - 1) + 0.5)];
+  };
+  return {at(0.5), (at(0.75) - at(0.25)) / at(0.5), static_cast<int>(samples.size())};
+}
+
 }  // namespace
 
 int threads() {
@@ -110,30 +119,30 @@ Timing time(const std::function<double()>& work) {
     seconds_of();  // to warm up
 
   constexpr std::size_t least = 9;
-  std::vector<double> samples;
-  Timing timing;
+  Repetitions repetitions(options().gpu ? +[] { return 0.0; } : framefold_rate);
+  const std::vector<double>& samples = repetitions.all();
   const auto started = Clock::now();
   for (std::size_t enough = least;; enough = samples.size() * 3 / 2) {
     while (samples.size() < enough &&
            (samples.size() < least || seconds_since(started) < options().seconds))
-      samples.push_back(seconds_of());
-    std::vector<double> sorted = samples;
-    std::sort(sorted.begin(), sorted.end());
-    const auto at = [&](double share) {
-      return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5)];
-    };
-    timing = {at(0.5), (at(0.75) - at(0.25)) / at(0.5), static_cast<int>(samples.size())};
+      repetitions.add(seconds_of());
     // Of a normal distribution the median's error is 1.253 sigma / sqrt(n), the quartiles 1.349
     // sigma apart.
-    const double error = 0.929 * timing.spread / std::sqrt(static_cast<double>(samples.size()));
-    if (error < options().certain || seconds_since(started) >= options().seconds) return timing;
+    const double error =
+        0.929 * timing_of(samples).spread / std::sqrt(static_cast<double>(samples.size()));
+    if (error < options().certain || seconds_since(started) >= options().seconds) break;
   }
+  const auto [seconds, rate] = repetitions.kept();
+  Timing timing = timing_of(seconds);
+  timing.rate = rate;
+  return timing;
 }
 
 void report(benchmark::State& state, const Cost& cost, const Timing& timing) {
   for (auto _ : state) state.SetIterationTime(timing.median);
   state.counters["spread"] = timing.spread;
   state.counters["calls"] = timing.calls;
+  if (timing.rate > 0) state.counters["rate"] = timing.rate;
   if (cost.flops > 0) state.counters["flop/s"] = cost.flops / timing.median;
   if (cost.bytes > 0) state.counters["bytes/s"] = cost.bytes / timing.median;
   if (cost.flops > 0 && cost.bytes > 0) state.counters["flop/byte"] = cost.flops / cost.bytes;

@@ -52,6 +52,7 @@ struct Timing {
   double median = 0;  // seconds
   double spread = 0;  // between the quartiles, as a share of the median
   int calls = 0;
+  double rate = 0;  // the processor's beside them (rate.h); 0 on a GPU
 };
 // `work` returns the seconds that count, or a negative number: the whole call does.
 Timing time(const std::function<double()>& work);

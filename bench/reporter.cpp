@@ -63,8 +63,9 @@ class Console final : public benchmark::BenchmarkReporter {
   static std::string others(const Run& run) {
     std::string all;
     for (const auto& [name, value] : run.counters) {
-      const bool known = name == "spread" || name == "calls" || name == "of_roof" ||
-                         name.find('/') != std::string::npos || name.starts_with("checksum");
+      const bool known = name == "spread" || name == "calls" || name == "rate" ||
+                         name == "of_roof" || name.find('/') != std::string::npos ||
+                         name.starts_with("checksum");
       if (!known || name == "clips/s") all += "  " + name + shown(" %.4g", value);
     }
     return all;

@@ -5,12 +5,15 @@ Usage: compare.py --bench build/cpu/bin/framefold-bench --torch PYTHON [--onednn
                   [--device cpu|cuda] [--rounds 3] [--seconds 0.5] [--out FILE.json] [ROW-PREFIX...]
 
 All compute from the same operands; a row whose results differ gets no time. A figure is the
-median over rounds of each round's median. Peak memory is the resident set of a process that does
+median over rounds of each round's median. On a processor every figure has the machine's rate beside it
+(bench/rate.h): a row at less than 0.85 of the run's best rate is measured again on that side alone, up
+to six times; one that stays below is marked disturbed. Peak memory is the resident set of a process that does
 nothing but that row. Ratios above 1 favour Framefold. Whole steps run in PyTorch eagerly and
 compiled; the faster counts. The roof is the best that any process of the run measured.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -22,9 +25,11 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+import rate
+
 WHOLE = ("step/", "features/")  # rows of whole models, whose memory is told
 HERE = pathlib.Path(__file__).parent
-sys.dont_write_bytecode = True
 
 
 def run(command):
@@ -52,7 +57,7 @@ def ours(arguments, names):
         if row.get("error_occurred"):
             sys.exit(f"compare: {row['name']}: {row['error_message']}")
         figures[row["name"]] = {
-            "seconds": row["real_time"] * 1e-6, "peak": peak,
+            "seconds": row["real_time"] * 1e-6, "rate": row.get("rate"), "peak": peak,
             "flops": row.get("flop/s"), "bytes": row.get("bytes/s"),
             "checksum": row.get("checksum"), "context": report["context"]}
     for name in names:
@@ -86,26 +91,66 @@ def gpu_step(arguments, names):
                    "tenth_step": 1e-3 * figures["tenth_step_ms"], "context": {}}}
 
 
-def theirs(arguments, names):
-    command = [arguments.torch, str(HERE / "torch_rows.py"), *names,
-               f"--seconds={arguments.seconds}", f"--device={arguments.device}"]
-    text, peak = run(command)
-    figures = {row["row"]: {"peak": peak, **row} for row in map(json.loads, text.splitlines())}
-    steps = [name for name in names if name.startswith("step/")]
-    if steps:
-        text, peak = run([*command, "--compiled"])
-        for row in map(json.loads, text.splitlines()):
-            eager = figures[row["row"]]
-            ways = {eager["way"]: eager["seconds"], row["way"]: row["seconds"]}
-            best = min(eager, {"peak": peak, **row}, key=lambda one: one["seconds"])
-            figures[row["row"]] = {**best, "ways": ways}
+def theirs(arguments, names, *more):
+    text, peak = run([arguments.torch, str(HERE / "torch_rows.py"), *names,
+                      f"--seconds={arguments.seconds}", f"--device={arguments.device}", *more])
+    return {row["row"]: {"peak": peak, **row} for row in map(json.loads, text.splitlines())}
+
+
+def compiled(arguments, names):
+    return theirs(arguments, names, "--compiled")
+
+
+def faster(eager, other):
+    """Of PyTorch's two ways to take a whole step; at the lesser rate, since both decide."""
+    figures = dict(eager)
+    for name, row in other.items():
+        both = (eager[name], row)
+        figures[name] = {**min(both, key=lambda one: one["seconds"]),
+                         "ways": {one["way"]: one["seconds"] for one in both},
+                         **({"rate": min(one["rate"] for one in both)} if row.get("rate") else {})}
     return figures
 
 
-def itself(program, names, seconds):
+def itself(arguments, names):
     """oneDNN's own figures for those of the rows that it has."""
-    text, _ = run([program, *names, f"--seconds={seconds}"])
+    text, _ = run([arguments.onednn, *names, f"--seconds={arguments.seconds}"])
     return {row["row"]: row for row in map(json.loads, text.splitlines())}
+
+
+class Gate:
+    """Figures taken while the machine gave less than it can are taken again."""
+    TRIES = 6
+    PATIENCE = 900  # seconds that a whole run waits and measures again: no machine need recover
+
+    def __init__(self, probe=rate.rate, clock=time.monotonic, sleep=time.sleep, warm=5):
+        self.probe, self.clock, self.sleep = probe, clock, sleep
+        self.best, self.spent = 0, 0
+        begun = clock()
+        while clock() - begun < warm:  # seconds: a rate to begin with
+            self.best = max(self.best, probe())
+
+    def disturbed(self, figures):
+        return figures.get("rate") is not None and figures["rate"] < rate.GOOD * self.best
+
+    def wait(self, most=20):
+        begun = self.clock()
+        while self.clock() - begun < most and self.probe() < rate.GOOD * self.best:
+            self.sleep(1)
+
+    def steady(self, measure, names, figures=None):
+        """measure(names) gives figures by row. Of each row those with the best rate."""
+        figures = figures or measure(names)
+        for attempt in range(self.TRIES + 1):
+            self.best = max([self.best, *(one.get("rate") or 0 for one in figures.values())])
+            left = [name for name in figures if self.disturbed(figures[name])]
+            if not left or attempt == self.TRIES or self.spent > self.PATIENCE:
+                return figures
+            begun = self.clock()
+            self.wait()
+            for name, again in measure(left).items():
+                figures[name] = max(figures[name], again, key=lambda one: one["rate"])
+            self.spent += self.clock() - begun
 
 
 def on_all(context, key):
@@ -174,19 +219,38 @@ def processor():
     return platform.processor()
 
 
-def milliseconds(seconds):
-    return f"{1e3 * seconds:.3f}" if seconds else ""
+SIDES = {"Framefold": "our", "PyTorch": "their", "oneDNN": "onednn"}
+
+
+def mark_disturbed(result, gate):
+    """The best rate may have risen since a row was measured."""
+    result["rate"] = gate.best
+    for row in result["rows"].values():
+        row.pop("disturbed", None)
+        sides = [side for side, key in SIDES.items()
+                 if any(gate.disturbed({"rate": one}) for one in row.get(f"{key}_rates", []))]
+        if sides:
+            row["disturbed"] = sides
+
+
+def milliseconds(row, side, seconds):
+    shown = f"{1e3 * seconds:.3f}" if seconds else ""
+    return shown + (", disturbed" if side in row.get("disturbed", []) else "")
 
 
 def roof_of(context):
     return context.get("f32_gflops") or context.get("peak_gflops", "?")
 
 
+def rate_of(result):
+    return f", best rate {result['rate']:.0f} GFLOP/s" if result.get("rate") else ""
+
+
 def table(result):
     lines = [f"{result['date']}, {result['processor']}, {result['cores']} cores, commit "
              f"{result['commit']}, PyTorch {result['torch']}, oneDNN {result.get('onednn', 'left out')}, "
              f"peak {roof_of(result['context'])} GFLOP/s, copy "
-             f"{result['context'].get('copy_gb_per_s', '?')} GB/s", "",
+             f"{result['context'].get('copy_gb_per_s', '?')} GB/s{rate_of(result)}", "",
              "| row | Framefold, ms | PyTorch, ms | PyTorch's way | PyTorch / Framefold | oneDNN, ms "
              "| of the roof | same result | memory, MB | PyTorch, MB |",
              "|---|---|---|---|---|---|---|---|---|---|"]
@@ -194,14 +258,70 @@ def table(result):
         step = name.startswith(WHOLE)
         memory = f"{row['our_peak'] / 1e6:.0f} | {row['their_peak'] / 1e6:.0f}" if step else " | "
         roof = f"{100 * row['of_roof']:.0f} %" if row["of_roof"] else ""
-        lines.append(f"| {name} | {1e3 * row['ours']:.3f} | {1e3 * row['theirs']:.3f} | "
-                     f"{row['way']} | {row['theirs'] / row['ours']:.2f} | "
-                     f"{milliseconds(row.get('onednn'))} | {roof} | "
+        lines.append(f"| {name} | {milliseconds(row, 'Framefold', row['ours'])} | "
+                     f"{milliseconds(row, 'PyTorch', row['theirs'])} | {row['way']} | {row['theirs'] / row['ours']:.2f} | "
+                     f"{milliseconds(row, 'oneDNN', row.get('onednn'))} | {roof} | "
                      f"{'yes' if row['checked'] else 'not comparable'} | {memory} |")
     return "\n".join(lines) + "\n"
 
 
-def main():
+def sides(arguments, names):
+    """How each side measures a group of rows, and which of them."""
+    yield "ours", (gpu_step if arguments.device == "cuda" and names[0].startswith(WHOLE) else ours), names
+    yield "theirs", theirs, names
+    if names[0].startswith("step/"):
+        yield "compiled", compiled, names
+    shared = [name for name in names if name in arguments.onednn_rows]
+    if shared:
+        yield "onednn", itself, shared
+
+
+def measure_round(arguments, gate, names, taken):
+    """Figures by side and row; of those already taken, the disturbed ones again."""
+    for side, measure, rows in sides(arguments, names):
+        taken[side] = gate.steady(functools.partial(measure, arguments), rows, taken.get(side))
+
+
+def summary(name, rounds, different):
+    """A row of the result, and its processes' contexts; None where the sides differ."""
+    mine = [taken["ours"][name] for taken in rounds]
+    its = [faster(taken["theirs"], taken["compiled"])[name] if "compiled" in taken
+           else taken["theirs"][name] for taken in rounds]
+    dnnl = [taken["onednn"][name] for taken in rounds if name in taken.get("onednn", [])]
+    checked = agree(mine[0], its[0], name)
+    if checked is False:
+        different[name] = (f"a checksum of {mine[0]['checksum']}, PyTorch's is {its[0]['checksum']}, "
+                           f"the magnitudes' {its[0]['scale']}")
+        return None
+    fastest = min(mine, key=lambda one: one["seconds"])
+    row = {"ours": statistics.median(one["seconds"] for one in mine),
+           "theirs": statistics.median(one["seconds"] for one in its),
+           "flops": fastest["flops"], "bytes": fastest["bytes"],
+           "way": min(its, key=lambda one: one["seconds"])["way"],
+           **({"ways": its[0]["ways"]} if "ways" in its[0] else {}),
+           "checked": bool(checked),
+           "our_peak": max(one["peak"] for one in mine),
+           "their_peak": max(one["peak"] for one in its)}
+    for key in ("clips", "tenth_step"):  # of whole steps on a GPU
+        if key in mine[0] and key in its[0]:
+            row["our_" + key] = statistics.median(one[key] for one in mine)
+            row["their_" + key] = statistics.median(one[key] for one in its)
+    if dnnl and agree(mine[0], dnnl[0], name) is False:
+        different[name + " of oneDNN"] = (f"a checksum of {mine[0]['checksum']}, oneDNN's is "
+                                          f"{dnnl[0]['checksum']}, the magnitudes' {dnnl[0]['scale']}")
+        dnnl = []
+    if dnnl:
+        row["onednn"] = statistics.median(one["seconds"] for one in dnnl)
+        row["onednn_way"] = min(dnnl, key=lambda one: one["seconds"])["way"]
+    for key, figures in zip(SIDES.values(), (mine, its, dnnl)):
+        if figures:
+            row[key + "_seconds"] = [one["seconds"] for one in figures]
+            if figures[0].get("rate") is not None:
+                row[key + "_rates"] = [one["rate"] for one in figures]
+    return row
+
+
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bench", required=True)
     parser.add_argument("--torch", required=True)
@@ -213,74 +333,61 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.5, help="most for one row, a round")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("prefixes", nargs="*")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    arguments = parsed()
     wanted = [row for row in rows(arguments)
               if not arguments.prefixes or row.startswith(tuple(arguments.prefixes))]
     if arguments.device == "cuda" and not arguments.clips:
         print("compare: whole steps are left out: --clips names no shards", file=sys.stderr)
         wanted = [row for row in wanted if not row.startswith(WHOLE)]
     wanted.sort(key=lambda row: not row.startswith(WHOLE))  # whole steps first
-    with_onednn = listed(arguments.onednn) if arguments.onednn else []
+    arguments.onednn_rows = listed(arguments.onednn) if arguments.onednn else []
+    gate = Gate(warm=0 if arguments.device == "cuda" else 5)
     result = {"date": time.strftime("%Y-%m-%d"), "processor": processor(),
               "cores": os.cpu_count(), "device": arguments.device, "rounds": arguments.rounds,
               "rows": {},
               "commit": subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE,
                                        capture_output=True, text=True).stdout.strip() or "unknown"}
-    different = []
-    for names in groups(wanted):
-        own, other, third = [], [], []
-        shared = [name for name in names if name in with_onednn]
-        for _ in range(arguments.rounds):
-            whole_on_gpu = arguments.device == "cuda" and names[0].startswith(WHOLE)
-            own.append((gpu_step if whole_on_gpu else ours)(arguments, names))
-            other.append(theirs(arguments, names))
-            if shared:
-                third.append(itself(arguments.onednn, shared, arguments.seconds))
+    different = {}
+
+    def show(names, rounds):
         for name in names:
-            mine, its = [one[name] for one in own], [one[name] for one in other]
-            checked = agree(mine[0], its[0], name)
-            if checked is False:
-                different.append(f"{name}: a checksum of {mine[0]['checksum']}, PyTorch's is "
-                                 f"{its[0]['checksum']}, the magnitudes' {its[0]['scale']}")
+            row = summary(name, rounds, different)
+            if not row:
                 continue
-            result["torch"] = its[0]["version"]
-            fastest = min(mine, key=lambda one: one["seconds"])
-            row = result["rows"][name] = {
-                "ours": statistics.median(one["seconds"] for one in mine),
-                "theirs": statistics.median(one["seconds"] for one in its),
-                "our_seconds": [one["seconds"] for one in mine],
-                "their_seconds": [one["seconds"] for one in its],
-                "flops": fastest["flops"], "bytes": fastest["bytes"],
-                "way": min(its, key=lambda one: one["seconds"])["way"],
-                **({"ways": its[0]["ways"]} if "ways" in its[0] else {}),
-                "checked": bool(checked),
-                "our_peak": max(one["peak"] for one in mine),
-                "their_peak": max(one["peak"] for one in its)}
-            for key in ("clips", "tenth_step"):  # of whole steps on a GPU
-                if key in mine[0] and key in its[0]:
-                    row["our_" + key] = statistics.median(one[key] for one in mine)
-                    row["their_" + key] = statistics.median(one[key] for one in its)
-            if name in shared:
-                dnnl = [one[name] for one in third]
-                if agree(mine[0], dnnl[0], name) is False:
-                    different.append(f"{name}: a checksum of {mine[0]['checksum']}, oneDNN's is "
-                                     f"{dnnl[0]['checksum']}, the magnitudes' {dnnl[0]['scale']}")
-                else:
-                    result["onednn"] = dnnl[0]["version"]
-                    row["onednn_seconds"] = [one["seconds"] for one in dnnl]
-                    row["onednn"] = statistics.median(row["onednn_seconds"])
-                    row["onednn_way"] = min(dnnl, key=lambda one: one["seconds"])["way"]
-            for one in mine:
-                raise_roof(result, one["context"])
+            result["torch"] = rounds[0]["theirs"][name]["version"]
+            if "onednn" in row:
+                result["onednn"] = rounds[0]["onednn"][name]["version"]
+            result["rows"][name] = row
+            for taken in rounds:
+                raise_roof(result, taken["ours"][name]["context"])
+            mark_disturbed(result, gate)
             print(table({**result, "rows": {name: row}}).splitlines()[-1], flush=True)
         if arguments.out and result["rows"]:  # a comparison that is stopped keeps what it has
             arguments.out.write_text(json.dumps(result, indent=1) + "\n")
             arguments.out.with_suffix(".md").write_text(table(result))
+
+    done = []
+    for names in groups(wanted):
+        rounds = [{} for _ in range(arguments.rounds)]
+        for taken in rounds:
+            measure_round(arguments, gate, names, taken)
+        show(names, rounds)
+        done.append((names, rounds))
+    for names, rounds in done:  # once more what only a later, better rate has shown to be disturbed
+        if any("disturbed" in result["rows"].get(name, {}) for name in names):
+            for taken in rounds:
+                measure_round(arguments, gate, names, taken)
+            show(names, rounds)
     if not result["rows"]:
-        sys.exit("compare: no row to show" + "".join("\n" + one for one in different))
+        sys.exit("compare: no row to show" + "".join(f"\n{name}: {why}" for name, why in different.items()))
     print("\n" + table(result))
     if different:
-        sys.exit("compare: without a time, since the results differ:\n" + "\n".join(different))
+        sys.exit("compare: without a time, since the results differ:\n" +
+                 "\n".join(f"{name}: {why}" for name, why in different.items()))
 
 
 if __name__ == "__main__":

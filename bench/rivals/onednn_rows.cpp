@@ -18,6 +18,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bench/rate.h"
+
 namespace {
 
 using dnnl::algorithm;
@@ -598,31 +600,36 @@ std::pair<double, double> checksum(Way& way) {
   return {sum, scale};
 }
 
-double median_seconds(Way& way, double budget) {
+// The median, and the machine's rate beside it.
+std::pair<double, double> measured(Way& way, double budget) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point begun) {
     return std::chrono::duration<double>(Clock::now() - begun).count();
   };
   const auto begun = Clock::now();
   for (int i = 0; i < 2 || (i < 100 && since(begun) < 0.1 * budget); ++i) way.run();
-  std::vector<double> times;
+  framefold::bench::Repetitions repetitions;
   for (const auto started = Clock::now();
-       times.size() < 9 || (since(started) < budget && times.size() < 5000);) {
+       repetitions.all().size() < 9 ||
+       (since(started) < budget && repetitions.all().size() < 5000);) {
     const auto once = Clock::now();
     way.run();
-    times.push_back(since(once));
+    repetitions.add(since(once));
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<long>(times.size() / 2), times.end());
-  return times[times.size() / 2];
+  auto [times, rate] = repetitions.kept();
+  const auto middle = times.begin() + static_cast<long>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return {*middle, rate};
 }
 
 void measure(const std::string& name, Ways ways, double budget) {
-  double best = 1e9;
+  double best = 1e9, least_rate = 1e9;
   std::pair<double, double> sums;
   std::string fastest;
   for (Way& way : ways) {
     const auto own_sums = checksum(way);
-    const double seconds = median_seconds(way, budget);
+    const auto [seconds, rate] = measured(way, budget);
+    least_rate = std::min(least_rate, rate);
     if (seconds >= best) continue;
     best = seconds;
     sums = own_sums;
@@ -630,10 +637,10 @@ void measure(const std::string& name, Ways ways, double budget) {
   }
   const dnnl_version_t* version = dnnl_version();
   std::printf(
-      "{\"row\": \"%s\", \"seconds\": %.9g, \"checksum\": %.17g, \"scale\": %.17g, "
-      "\"way\": \"%s\", \"version\": \"%d.%d.%d\"}\n",
-      name.c_str(), best, sums.first, sums.second, fastest.c_str(), version->major, version->minor,
-      version->patch);
+      "{\"row\": \"%s\", \"seconds\": %.9g, \"rate\": %.4g, \"checksum\": %.17g, "
+      "\"scale\": %.17g, \"way\": \"%s\", \"version\": \"%d.%d.%d\"}\n",
+      name.c_str(), best, least_rate, sums.first, sums.second, fastest.c_str(), version->major,
+      version->minor, version->patch);
   std::fflush(stdout);
 }
 

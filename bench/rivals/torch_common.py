@@ -11,6 +11,8 @@ import time
 import numpy
 import torch
 
+from rate import Repetitions
+
 DEVICE = "cuda" if "--device=cuda" in sys.argv else "cpu"
 DRY = "--dry-run" in sys.argv
 COMPILED = "--compiled" in sys.argv
@@ -73,7 +75,11 @@ def seconds_of(work):
     return 1e-3 * begin.elapsed_time(end)
 
 
+RATES = []  # the processor's beside what was timed for this row
+
+
 def median_seconds(work, budget, least=9):
+    """The median of calls that the processor ran at its rate; that rate goes to RATES."""
     if DRY:
         work()
         return 0.0
@@ -82,10 +88,14 @@ def median_seconds(work, budget, least=9):
     while count < 2 or (count < 100 and time.perf_counter() - begin < 0.1 * budget):
         seconds_of(work)  # to warm up
         count += 1
-    times = []
+    repetitions = Repetitions() if PLACE == "cpu" else Repetitions(lambda: 1.0)
+    count = 0
     end = time.perf_counter() + budget
-    while len(times) < least or (time.perf_counter() < end and len(times) < 5000):
-        times.append(seconds_of(work))
+    while count < least or (time.perf_counter() < end and count < 5000):
+        repetitions.add(seconds_of(work))
+        count += 1
+    times, rate = repetitions.kept()
+    RATES.append(rate)
     return statistics.median(times)
 
 

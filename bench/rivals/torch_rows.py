@@ -2,7 +2,8 @@
 operands.
 
 Usage: torch_rows.py ROW... [--seconds=1] [--compiled] [--device=cuda] [--dry-run] | --list
-Prints {"row", "seconds", "checksum", "scale", "way", "version"} for each, a line apiece.
+Prints {"row", "seconds", "rate", "checksum", "scale", "way", "version"} for each, a line apiece; the
+rate is the processor's beside it (bench/rate.h), the least of all ways.
 
 Where PyTorch has several ways (memory layouts, number of threads, backends of attention) the best one
 counts and is named. --compiled: whole steps through torch.compile.
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import torch_models
-from torch_common import (DEVICE, DRY, LAYOUTS, PLACE, Precision, checksum, first, last,
+from torch_common import (DEVICE, DRY, LAYOUTS, PLACE, RATES, Precision, checksum, first, last,
                           median_seconds, numbers, pixels, same, values)
 
 
@@ -590,8 +591,10 @@ def main():
         if name.startswith("--"):
             continue
         torch.set_num_threads(threads)
+        RATES.clear()
         seconds, total, scale, way, *more = ROWS[name](budget)
-        print(json.dumps({"row": name, "seconds": seconds, "checksum": total, "scale": scale,
+        rate = {} if DRY or PLACE == "cuda" else {"rate": min(RATES)}
+        print(json.dumps({"row": name, "seconds": seconds, **rate, "checksum": total, "scale": scale,
                           "way": way, "version": torch.__version__, **(more[0] if more else {})}),
               flush=True)
 
