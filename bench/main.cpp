@@ -131,7 +131,11 @@ int run_command(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(count, left.data())) return 1;
   add_context();
   const auto shown = reporter(arguments.json);
-  benchmark::RunSpecifiedBenchmarks(shown.get());
+  const bool filed = std::any_of(rest.begin(), rest.end(), [](const std::string& argument) {
+    return argument.starts_with("--benchmark_out=");
+  });
+  const auto file = filed ? reporter(true) : nullptr;
+  benchmark::RunSpecifiedBenchmarks(shown.get(), file.get());
   benchmark::Shutdown();
   warn_of_throttling();
   return 0;
