@@ -1,5 +1,5 @@
 // Copies of equally spaced blocks of bytes, shared among the threads: concat, slice and permute are
-// made of them. memcpy is both the reference and the fast path.
+// made of them. They are both the reference and the fast path.
 #pragma once
 
 #include "kernels/stream.h"
@@ -33,5 +33,10 @@ void for_element(DType type, F&& f) {
 void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* from,
                  Index from_stride, Index bytes, Index count);
 void zero_blocks(const Stream& stream, void* to, Index to_stride, Index bytes, Index count);
+
+// Whole blocks of to_stride bytes: `head` zeros, `bytes` of the source, whose blocks lie end to
+// end, zeros.
+void place_blocks(const Stream& stream, void* to, Index to_stride, Index head, const void* from,
+                  Index bytes, Index count);
 
 }  // namespace framefold

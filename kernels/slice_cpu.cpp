@@ -14,13 +14,8 @@ void slice_forward(const Stream& stream, Tensor y, View x, int axis, Index begin
 void slice_dgrad(const Stream& stream, Tensor dx, View dy, int axis, Index begin) {
   const AxisSplit whole(dx.shape, axis);
   const Index step = whole.inner * static_cast<Index>(size_of(dx.dtype));
-  const Index stride = whole.extent * step;
-  const Index head = begin * step;
-  const Index part = dy.shape[axis] * step;
-  auto* to = static_cast<std::byte*>(dx.data);
-  zero_blocks(stream, to, stride, head, whole.outer);
-  copy_blocks(stream, to + head, stride, dy.data, part, part, whole.outer);
-  zero_blocks(stream, to + head + part, stride, stride - head - part, whole.outer);
+  place_blocks(stream, dx.data, whole.extent * step, begin * step, dy.data, dy.shape[axis] * step,
+               whole.outer);
 }
 
 }  // namespace framefold
