@@ -12,7 +12,7 @@
 #include <span>
 
 #include "kernels/convolution_fast.h"
-#include "kernels/convolution_winograd.h"
+#include "kernels/convolution_lines.h"
 
 namespace framefold {
 namespace {
@@ -439,6 +439,8 @@ Index packed_needed(const ConvolutionJob& job) {
 
 Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DType type) {
   if (type != DType::f32) return 0;
+  if (const lines::Plan plan(c, winograd::pass_to(to_fine)); plan.worth)
+    return lines::sum_workspace(stream, plan);
   if (const winograd::Plan plan(c, winograd::pass_to(to_fine)); plan.worth)
     return winograd::sum_workspace(stream, plan);
   const ConvolutionJob job = job_of(c, to_fine, nullptr, nullptr, nullptr, nullptr);
@@ -453,6 +455,10 @@ Bytes workspace_of(const Stream& stream, const Convolution& c, bool to_fine, DTy
 bool run(const Stream& stream, const Convolution& c, bool to_fine, Tensor out, Workspace workspace,
          View source, View weight, View bias) {
   if (!stream.wants(Path::native) || out.dtype != DType::f32) return false;
+  if (const lines::Plan plan(c, winograd::pass_to(to_fine)); plan.worth) {
+    lines::sum(stream, plan, out, workspace, source, weight, bias);
+    return true;
+  }
   if (const winograd::Plan plan(c, winograd::pass_to(to_fine)); plan.worth) {
     winograd::sum(stream, plan, out, workspace, source, weight, bias);
     return true;

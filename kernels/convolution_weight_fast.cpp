@@ -13,7 +13,7 @@
 #include <algorithm>
 
 #include "kernels/convolution_fast.h"
-#include "kernels/convolution_winograd.h"
+#include "kernels/convolution_lines.h"
 
 namespace framefold {
 namespace {
@@ -217,6 +217,8 @@ Index sums_needed(const Convolution& c, const Plan& plan) {
 
 Bytes fast::weight_from_both_workspace(const Stream& stream, const Convolution& c, DType type) {
   if (type != DType::f32) return 0;
+  if (const lines::Plan fewer(c, winograd::Pass::weight); fewer.worth)
+    return lines::weight_workspace(stream, fewer);
   if (const winograd::Plan fewer(c, winograd::Pass::weight); fewer.worth)
     return winograd::weight_workspace(fewer);
   const Plan plan(stream, c);
@@ -226,6 +228,10 @@ Bytes fast::weight_from_both_workspace(const Stream& stream, const Convolution& 
 bool fast::weight_from_both(const Stream& stream, const Convolution& c, Tensor weight,
                             Workspace workspace, View fine, View coarse) {
   if (!stream.wants(Path::native) || fine.dtype != DType::f32) return false;
+  if (const lines::Plan fewer(c, winograd::Pass::weight); fewer.worth) {
+    lines::weight_from_both(stream, fewer, weight, workspace, fine, coarse);
+    return true;
+  }
   if (const winograd::Plan fewer(c, winograd::Pass::weight); fewer.worth) {
     winograd::weight_from_both(stream, fewer, weight, workspace, fine, coarse);
     return true;

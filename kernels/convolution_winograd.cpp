@@ -131,19 +131,6 @@ Axis direct(const Convolution& c, std::size_t n, bool to_fine) {
   return axis;
 }
 
-bool transforms(const Convolution& c, std::size_t n, bool to_fine) {
-  if (c.dilation[n] != 1) return false;
-  if (c.stride[n] == 1) return c.kernel[n] == 3;
-  return c.stride[n] == 2 && (c.kernel[n] == 3 || c.kernel[n] == 4) &&
-         (!to_fine || c.padding[n] % 2 == 1);
-}
-
-Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
-  if (c.stride[n] == 2) return to_fine ? strided_fine(c, n) : strided_coarse(c, n);
-  return to_fine ? three_taps(c.padding[n] - 2, c.fine[n], c.coarse[n], true)
-                 : three_taps(-c.padding[n], c.coarse[n], c.fine[n], false);
-}
-
 // Of a product: one panel of columns.
 Index row_floats(const Plan& plan) {
   return std::min<Index>(ceil_div(plan.cols, lanes) * lanes,
@@ -312,6 +299,19 @@ class Block {
 
 }  // namespace
 
+bool transforms(const Convolution& c, std::size_t n, bool to_fine) {
+  if (c.dilation[n] != 1) return false;
+  if (c.stride[n] == 1) return c.kernel[n] == 3;
+  return c.stride[n] == 2 && (c.kernel[n] == 3 || c.kernel[n] == 4) &&
+         (!to_fine || c.padding[n] % 2 == 1);
+}
+
+Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
+  if (c.stride[n] == 2) return to_fine ? strided_fine(c, n) : strided_coarse(c, n);
+  return to_fine ? three_taps(c.padding[n] - 2, c.fine[n], c.coarse[n], true)
+                 : three_taps(-c.padding[n], c.coarse[n], c.fine[n], false);
+}
+
 double Axis::terms(bool seen) const {
   Index sum = 0;
   for (const Phase& phase : phases)
@@ -345,7 +345,7 @@ Plan::Plan(const Convolution& c, Pass pass)
 
 // Times in multiplications of a vector of 16, as measured: each vector of values and of products
 // moved costs `moving`, each one of transformed weights `making`.
-bool Plan::faster(const std::array<Axis, 3>& direct) const {
+bool Plan::faster(const std::array<Axis, 3>& direct) {
   constexpr double moving = 17;
   constexpr double making = 12;
   const auto vectors = [](Index channels) { return static_cast<double>(ceil_div(channels, 16)); };
@@ -361,7 +361,8 @@ bool Plan::faster(const std::array<Axis, 3>& direct) const {
   const double moved = static_cast<double>(units) *
                        (static_cast<double>(values) * vectors(depth) + results * vectors(cols));
   const double made = static_cast<double>(numbers * depth) * vectors(cols);
-  return products * each + moving * moved + making * made < 0.95 * direct_products * each;
+  cost = products * each + moving * moved + making * made;
+  return cost < 0.95 * direct_products * each;
 }
 
 Unit::Unit(const Plan& plan, Index number) {

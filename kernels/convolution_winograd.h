@@ -72,16 +72,20 @@ enum class Kind : std::uint8_t {
   sum3,
   pair2,  // their transposes
   pair3,
+  quad3,  // four destinations of three taps: values, destinations, the latter's transpose
+  sum_quad3,
+  pair_quad3,
 };
 
 struct Table {
   Index inputs = 0;
-  Few<Pick, 6> picks;
+  Few<Pick, 6> picks;  // none: by a formula (along_line)
+  Index made = 0;
 };
 
 constexpr Table make_table(Kind kind) {
   const auto table = [](Index inputs, std::initializer_list<Pick> picks) {
-    Table made{.inputs = inputs};
+    Table made{.inputs = inputs, .made = static_cast<Index>(picks.size())};
     for (const Pick& pick : picks) made.picks.add(pick);
     return made;
   };
@@ -99,16 +103,20 @@ constexpr Table make_table(Kind kind) {
     case Kind::sum3: return table(4, {{0, 1, 1, 2, 1}, {1, 2, -1, 3, 1}});
     case Kind::pair2: return table(2, {{0}, {0, 1}, {1}});
     case Kind::pair3: return table(2, {{0}, {0, 1}, {0, 1, -1}, {1}});
+    case Kind::quad3: return {.inputs = 6, .made = 6};
+    case Kind::sum_quad3: return {.inputs = 6, .made = 4};
+    case Kind::pair_quad3: return {.inputs = 4, .made = 6};
   }
   return {};
 }
 
 inline constexpr std::array tables{
-    make_table(Kind::copy1),   make_table(Kind::copy2), make_table(Kind::copy3),
-    make_table(Kind::copy4),   make_table(Kind::three), make_table(Kind::coarse4),
-    make_table(Kind::coarse3), make_table(Kind::fine4), make_table(Kind::fine3),
-    make_table(Kind::sum2),    make_table(Kind::sum3),  make_table(Kind::pair2),
-    make_table(Kind::pair3)};
+    make_table(Kind::copy1),     make_table(Kind::copy2), make_table(Kind::copy3),
+    make_table(Kind::copy4),     make_table(Kind::three), make_table(Kind::coarse4),
+    make_table(Kind::coarse3),   make_table(Kind::fine4), make_table(Kind::fine3),
+    make_table(Kind::sum2),      make_table(Kind::sum3),  make_table(Kind::pair2),
+    make_table(Kind::pair3),     make_table(Kind::quad3), make_table(Kind::sum_quad3),
+    make_table(Kind::pair_quad3)};
 constexpr const Table& table_of(Kind kind) { return tables[static_cast<std::size_t>(kind)]; }
 
 // Values along one axis: tile i makes them of the positions first + step * i + [0, inputs), which
@@ -125,7 +133,7 @@ struct Values {
         step(step),
         extent(extent),
         inputs(table_of(kind).inputs),
-        count(table_of(kind).picks.size()) {}
+        count(table_of(kind).made) {}
   // Whether anything of a value lies inside.
   bool sees(Index tile, Index value) const {
     const Pick& p = table_of(kind).picks[value];
@@ -142,13 +150,18 @@ struct Term {
   std::array<float, 4> taps;  // a transformed weight
 };
 
+// The points beside 0 and infinity of the filters of four destinations: of those tried the ones
+// whose sums round least, and exact.
+constexpr float near_point = 0.625F;
+constexpr float far_point = 1.5F;
+
 // Destinations first + spacing * o + Axis::step * tile.
 struct Phase {
   Index first = 0;
-  Few<Few<Term, 4>, 4> products;
+  Few<Few<Term, 4>, 6> products;
   Kind outputs = Kind::copy1;  // from the products
 
-  Index count() const { return table_of(outputs).picks.size(); }
+  Index count() const { return table_of(outputs).made; }
 };
 
 struct Axis {
@@ -159,6 +172,13 @@ struct Axis {
   double terms(bool seen) const;  // of all tiles; only those that see something
 };
 
+// Axis n in pairs of destinations, and whether there are such filters.
+bool transforms(const Convolution& c, std::size_t n, bool to_fine);
+Axis transformed(const Convolution& c, std::size_t n, bool to_fine);
+
+// What the destinations' gradients of a tile become for each product: the transpose of its outputs.
+Values transposed(const Axis& axis);
+
 enum class Pass : std::uint8_t { to_coarse, to_fine, weight };
 constexpr Pass pass_to(bool fine) { return fine ? Pass::to_fine : Pass::to_coarse; }
 
@@ -167,6 +187,7 @@ struct Plan {
   Pass pass;
   bool fits = false;   // the filters above apply
   bool worth = false;  // and take less time than the direct sum
+  double cost = 0;     // in multiplications of vectors of 16 channels
   std::array<Axis, 3> axes;
   Index depth, cols;  // channels of the source and written; of weights, their rows and columns
   Index units = 0;    // tiles, by t, batch, h, w
@@ -177,7 +198,7 @@ struct Plan {
   Index units_of_t() const { return c.batch * axes[1].tiles * axes[2].tiles; }
 
  private:
-  bool faster(const std::array<Axis, 3>& direct) const;
+  bool faster(const std::array<Axis, 3>& direct);
 };
 
 // A unit's batch element and tiles.
@@ -203,6 +224,15 @@ void transform(const Plan& plan, const std::array<const Values*, 3>& axes, Index
 // Whole vectors are read: a product's channels are padded to 16.
 void destinations(const std::array<const Phase*, 3>& phases, const float* products, Index step,
                   Index channels, const float* bias, float* const* rows);
+
+// Along a line of W, channels in whole vectors: values [tile][value][channel] of all its tiles.
+void transform_line(const Values& w, Index tiles, Index channels, const float* line,
+                    const float* zeros, float* out);
+
+// From products [product][tile][channel] of one line, `step` floats from product to product, to its
+// destinations [tile * count + o], `spacing` floats apart, the first `inside` of them.
+void line_destinations(Kind outputs, Index tiles, Index channels, const float* products, Index step,
+                       const float* bias, float* out, Index spacing, Index inside);
 
 // Calls body(number, phase, product, value, tap_weight) for every transformed weight in the order
 // of phases and products; tap_weight(kt, kh, kw) is a tap's share in it.

@@ -14,12 +14,54 @@ constexpr Index most_values = most_inputs * most_inputs * most_inputs;
 // Sixteen floats, which the compiler cuts into what the instruction set has.
 using Vector = float __attribute__((vector_size(64), aligned(4), may_alias));
 
+constexpr float p = near_point, q = far_point;
+constexpr float pp = p * p, qq = q * q;
+
+FRAMEFOLD_INLINE void quad_values(const Vector* d, Vector* y) {
+  const Vector near_even = d[4] - qq * d[2], near_odd = p * (d[3] - qq * d[1]);
+  const Vector far_even = d[4] - pp * d[2], far_odd = q * (d[3] - pp * d[1]);
+  y[0] = d[4] - (pp + qq) * d[2] + pp * qq * d[0];
+  y[1] = near_even + near_odd;
+  y[2] = near_even - near_odd;
+  y[3] = far_even + far_odd;
+  y[4] = far_even - far_odd;
+  y[5] = d[5] - (pp + qq) * d[3] + pp * qq * d[1];
+}
+
+FRAMEFOLD_INLINE void quad_sums(const Vector* m, Vector* y) {
+  const Vector near_even = m[1] + m[2], near_odd = p * (m[1] - m[2]);
+  const Vector far_even = m[3] + m[4], far_odd = q * (m[3] - m[4]);
+  y[0] = m[0] + near_even + far_even;
+  y[1] = near_odd + far_odd;
+  y[2] = pp * near_even + qq * far_even;
+  y[3] = m[5] + pp * near_odd + qq * far_odd;
+}
+
+FRAMEFOLD_INLINE void quad_pairs(const Vector* d, Vector* y) {
+  const Vector near_even = d[0] + pp * d[2], near_odd = p * (d[1] + pp * d[3]);
+  const Vector far_even = d[0] + qq * d[2], far_odd = q * (d[1] + qq * d[3]);
+  y[0] = d[0];
+  y[1] = near_even + near_odd;
+  y[2] = near_even - near_odd;
+  y[3] = far_even + far_odd;
+  y[4] = far_even - far_odd;
+  y[5] = d[3];
+}
+
 // to[e] = the kind's additions of from[i].
 template <Kind kind, class From>
 FRAMEFOLD_INLINE void add_up(float* to, Index to_step, From from) {
   constexpr Table table = table_of(kind);
   Vector u[table.inputs];
   for (Index i = 0; i < table.inputs; ++i) u[i] = *reinterpret_cast<const Vector*>(from(i));
+  if constexpr (table.picks.size() == 0) {
+    Vector y[table.made];
+    if constexpr (kind == Kind::quad3) quad_values(u, y);
+    if constexpr (kind == Kind::sum_quad3) quad_sums(u, y);
+    if constexpr (kind == Kind::pair_quad3) quad_pairs(u, y);
+    for (Index e = 0; e < table.made; ++e) *reinterpret_cast<Vector*>(to + e * to_step) = y[e];
+    return;
+  }
   for (Index e = 0; e < table.picks.size(); ++e) {
     const Pick& p = table.picks.items[static_cast<std::size_t>(e)];
     Vector y = u[p.a];
@@ -48,6 +90,9 @@ FRAMEFOLD_INLINE void with_constant(Kind kind, Body body) {
     FRAMEFOLD_KIND(sum3)
     FRAMEFOLD_KIND(pair2)
     FRAMEFOLD_KIND(pair3)
+    FRAMEFOLD_KIND(quad3)
+    FRAMEFOLD_KIND(sum_quad3)
+    FRAMEFOLD_KIND(pair_quad3)
 #undef FRAMEFOLD_KIND
   }
 }
@@ -141,6 +186,44 @@ std::size_t find_rows(const Unit& unit, const std::array<const Values*, 3>& axes
 
 FRAMEFOLD_SIMD void add_scaled(float* y, const float* x, float scale, Index n) {
   for (Index i = 0; i < n; ++i) y[i] += scale * x[i];
+}
+
+FRAMEFOLD_SIMD void transform_line(const Values& w, Index tiles, Index channels, const float* line,
+                                   const float* zeros, float* out) {
+  with_constant(
+      w.kind, [ =, &w ]<Kind constant>() __attribute__((always_inline)) {
+        for (Index tile = 0; tile < tiles; ++tile) {
+          const float* at[most_inputs];
+          for (Index i = 0; i < w.inputs; ++i)
+            at[i] = w.inside(tile, i) ? line + (w.first + w.step * tile + i) * channels : zeros;
+          for (Index channel = 0; channel < channels; channel += lanes)
+            add_up<constant>(
+                out + tile * w.count * channels + channel,
+                channels, [&](Index i) __attribute__((always_inline)) { return at[i] + channel; });
+        }
+      });
+}
+
+FRAMEFOLD_SIMD void line_destinations(Kind outputs, Index tiles, Index channels,
+                                      const float* products, Index step, const float* bias,
+                                      float* out, Index spacing, Index inside) {
+  with_constant(
+      outputs, [=]<Kind constant>() __attribute__((always_inline)) {
+        constexpr Index count = table_of(constant).made;
+        for (Index tile = 0; tile < tiles; ++tile)
+          for (Index channel = 0; channel < channels; channel += lanes) {
+            alignas(64) float sums[count * lanes];
+            const float* first = products + tile * channels + channel;
+            add_up<constant>(
+                sums,
+                lanes, [=](Index i) __attribute__((always_inline)) { return first + i * step; });
+            for (Index o = 0; o < count && tile * count + o < inside; ++o) {
+              Vector sum = *reinterpret_cast<const Vector*>(sums + o * lanes);
+              if (bias) sum += *reinterpret_cast<const Vector*>(bias + channel);
+              *reinterpret_cast<Vector*>(out + (tile * count + o) * spacing + channel) = sum;
+            }
+          }
+      });
 }
 
 void transform(const Plan& plan, const std::array<const Values*, 3>& axes, Index first, Index count,

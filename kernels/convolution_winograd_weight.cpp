@@ -16,15 +16,6 @@ namespace {
 constexpr Index block_floats = Index{1} << 18;  // 1 MiB of sources and destinations
 constexpr Index grain = 256;                    // channel pairs that a thread finishes at least
 
-// What the destinations' gradients of a tile become for each product: the transpose of its outputs.
-Values transposed(const Axis& axis) {
-  const Kind outputs = axis.phases[0].outputs;
-  const Kind kind = outputs == Kind::sum2   ? Kind::pair2
-                    : outputs == Kind::sum3 ? Kind::pair3
-                                            : outputs;
-  return {kind, axis.phases[0].first, axis.step, axis.extent};
-}
-
 Index products_of(const Plan& plan) {
   Index products = 1;
   for (const Axis& axis : plan.axes) products *= axis.phases[0].products.size();
@@ -69,6 +60,15 @@ void multiply(const Plan& plan, float* sums, const float* sources, const float* 
 }
 
 }  // namespace
+
+Values transposed(const Axis& axis) {
+  const Kind outputs = axis.phases[0].outputs;
+  const Kind kind = outputs == Kind::sum2        ? Kind::pair2
+                    : outputs == Kind::sum3      ? Kind::pair3
+                    : outputs == Kind::sum_quad3 ? Kind::pair_quad3
+                                                 : outputs;
+  return {kind, axis.phases[0].first, axis.step, axis.extent};
+}
 
 Bytes weight_workspace(const Plan& plan) {
   const auto bytes = [](Index floats) {

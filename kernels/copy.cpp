@@ -83,7 +83,7 @@ void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* fr
     case 16: return copy_small<16>(stream, target, to_stride, source, from_stride, count);
     default: break;
   }
-  if (bytes % word == 0 && bytes < long_block)
+  if (bytes > 0 && bytes % word == 0 && bytes < long_block)
     return parallel_for(stream, count, 1 + grain / bytes, [&](Index begin, Index end) {
       place_words(target + begin * to_stride, to_stride, 0, source + begin * from_stride,
                   from_stride, bytes, 0, end - begin);
