@@ -51,6 +51,70 @@ Axis quads(Index first, Index count, Index extent, bool flipped) {
   return axis;
 }
 
+// Two taps at the points 0, +-middle, last and infinity: products of the values 0 ... 4.
+void add_two_taps(winograd::Phase& phase, std::size_t g0, std::size_t g1) {
+  constexpr float p = winograd::middle_point, r = winograd::last_point;
+  const std::array<std::array<float, 2>, 5> taps{{{1 / (p * p * r), 0},
+                                                  {0.5F / (p * p * (p - r)), 0.5F / (p * (p - r))},
+                                                  {-0.5F / (p * p * (p + r)), 0.5F / (p * (p + r))},
+                                                  {1 / (r * (r * r - p * p)), 1 / (r * r - p * p)},
+                                                  {0, 1}}};
+  for (Index n = 0; n < 5; ++n) {
+    Term term{n, {}};
+    term.taps[g0] = taps[static_cast<std::size_t>(n)][0];
+    term.taps[g1] = taps[static_cast<std::size_t>(n)][1];
+    Few<Term, 4> product;
+    product.add(term);
+    phase.products.add(product);
+  }
+}
+
+Term tap_1(Index value) { return {value, {0, 1}}; }
+
+void add_tap_1(winograd::Phase& phase, Index value) {
+  Few<Term, 4> product;
+  product.add(tap_1(value));
+  phase.products.add(product);
+}
+
+// A kernel of 3, stride 2: winograd::transformed has the same in pairs.
+Axis coarse_quads(const Convolution& c) {
+  Axis axis{.values = {Kind::coarse_quad, -c.padding[2], 8, c.fine[2]},
+            .tiles = ceil_div(c.coarse[2], 4),
+            .step = 4,
+            .extent = c.coarse[2]};
+  winograd::Phase phase{.outputs = Kind::sum_coarse_quad};
+  add_two_taps(phase, 0, 2);
+  phase.products.items[0].add(tap_1(5));
+  phase.products.items[4].add(tap_1(8));
+  add_tap_1(phase, 6);
+  add_tap_1(phase, 7);
+  axis.phases.add(phase);
+  return axis;
+}
+
+Axis fine_quads(const Convolution& c) {
+  Axis axis{.values = {Kind::fine_quad, (c.padding[2] - 1) / 2, 4, c.coarse[2]},
+            .tiles = ceil_div(c.fine[2], 8),
+            .step = 8,
+            .spacing = 2,
+            .extent = c.fine[2]};
+  winograd::Phase even{.first = 0, .outputs = Kind::copy4};
+  winograd::Phase odd{.first = 1, .outputs = Kind::sum_quad2};
+  for (Index n = 0; n < 4; ++n) add_tap_1(even, 5 + n);
+  add_two_taps(odd, 2, 0);
+  axis.phases.add(even);
+  axis.phases.add(odd);
+  return axis;
+}
+
+Axis axis_of(const Convolution& c, bool to_fine) {
+  if (c.stride[2] == 1)
+    return to_fine ? quads(c.padding[2] - 2, c.fine[2], c.coarse[2], true)
+                   : quads(-c.padding[2], c.coarse[2], c.fine[2], false);
+  return to_fine ? fine_quads(c) : coarse_quads(c);
+}
+
 // Calls body(number, phase, product, term) for the transformed weights of one tap of T and H.
 template <class Body>
 void for_numbers(const Axis& w, Body&& body) {
@@ -115,7 +179,7 @@ class Lines {
 
   // Lines [begin, end) of a frame, as far as there are such.
   void need(Index b, Index t, Index begin, Index end) {
-    const auto [frames, height, width] = plan_.source();
+    const auto& [frames, height, width] = plan_.source();
     const Index frame = b * frames + t;
     for (Index h = std::max<Index>(0, begin); h < std::min(end, height); ++h) {
       Index& tag = tags_[slot(t) * height + h];
@@ -302,15 +366,10 @@ void run_share(const Plan& plan, Block& block, Index begin, Index end) {
 Plan::Plan(const Convolution& c, Pass pass)
     : c(c), pass(pass), depth(c.fine_channels), cols(c.coarse_channels) {
   if (to_fine()) std::swap(depth, cols);
-  fits = c.groups == 1 && depth % lanes == 0 && cols % lanes == 0 &&
+  fits = c.groups == 1 && depth % lanes == 0 && cols % lanes == 0 && c.kernel[2] == 3 &&
          winograd::transforms(c, 2, to_fine()) && c.kernel[0] * c.kernel[1] <= 16;
   if (!fits) return;
-  if (c.stride[2] > 1)
-    w = winograd::transformed(c, 2, to_fine());
-  else if (to_fine())
-    w = quads(c.padding[2] - 2, c.fine[2], c.coarse[2], true);
-  else
-    w = quads(-c.padding[2], c.coarse[2], c.fine[2], false);
+  w = axis_of(c, to_fine());
   for_numbers(w, [&](Index number, auto&&...) { numbers = number + 1; });
   for (const winograd::Phase& phase : w.phases)
     products = std::max(products, phase.products.size());
@@ -331,9 +390,11 @@ Plan::Plan(const Convolution& c, Pass pass)
 }
 
 // Times in multiplications of a vector of 16, as measured: each vector of values and of products
-// moved costs `moving`, each one of transformed weights `making`.
+// moved costs `moving`, each one of transformed weights `making`, and `reading` or `adding` for
+// each frame written, which is a block if it is small.
 bool Plan::faster() {
   constexpr double moving = 8;
+  constexpr double reading = 1, adding = 3;
   constexpr double making = 12;
   const auto vectors = [](Index channels) { return static_cast<double>(ceil_div(channels, 16)); };
   const double each = static_cast<double>(c.batch * depth) * vectors(cols);
@@ -349,7 +410,10 @@ bool Plan::faster() {
                static_cast<double>(written()[0] * written()[1] * results) * vectors(cols));
   const double made =
       static_cast<double>(c.kernel[0] * c.kernel[1] * numbers * depth) * vectors(cols);
-  const double cost = over * static_cast<double>(terms * w.tiles) + moving * moved + making * made;
+  const double frames_made = static_cast<double>(c.batch * written()[0]);
+  const double passed = frames_made * made * (pass == Pass::weight ? adding : reading);
+  const double cost =
+      over * static_cast<double>(terms * w.tiles) + moving * moved + making * made + passed;
   const winograd::Plan pairs(c, pass);
   return cost < 0.95 * over * meetings(*this, 2) && (!pairs.worth || cost < pairs.cost);
 }

@@ -3,8 +3,7 @@
 //
 //   kernel  stride along W   products for those of the direct sum
 //   3       1                6 for 12
-//   4       2                3 for 4      (fine side: odd padding only)
-//   3       2                5 for 6      (fine side: odd padding only)
+//   3       2                9 for 12     (fine side: odd padding only)
 //
 // Four destinations of a kernel of 3 are a polynomial product by values at 0, +-p, +-q, infinity
 // (p = 5/8, q = 3/2); a tile's values and what it sums are
@@ -13,6 +12,8 @@
 //   v1, 2 = d4 - q^2 d2 +- p (d3 - q^2 d1)          y1 = p (m1 - m2) + q (m3 - m4)
 //   v3, 4 = d4 - p^2 d2 +- q (d3 - p^2 d1)          y2 = p^2 (m1 + m2) + q^2 (m3 + m4)
 //   v5    = d5 - (p^2 + q^2) d3 + p^2 q^2 d1        y3 = p^3 (m1 - m2) + q^3 (m3 - m4) + m5
+//
+// (two taps, for a stride of 2, likewise at 0, +-3/4, 2, infinity; its third tap is direct)
 //
 //   transformed weights  at z: (g0 + z g1 + z^2 g2) / product of z - z' over the other points z'
 //

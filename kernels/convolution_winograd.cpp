@@ -131,6 +131,12 @@ Axis direct(const Convolution& c, std::size_t n, bool to_fine) {
   return axis;
 }
 
+Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
+  if (c.stride[n] == 2) return to_fine ? strided_fine(c, n) : strided_coarse(c, n);
+  return to_fine ? three_taps(c.padding[n] - 2, c.fine[n], c.coarse[n], true)
+                 : three_taps(-c.padding[n], c.coarse[n], c.fine[n], false);
+}
+
 // Of a product: one panel of columns.
 Index row_floats(const Plan& plan) {
   return std::min<Index>(ceil_div(plan.cols, lanes) * lanes,
@@ -304,12 +310,6 @@ bool transforms(const Convolution& c, std::size_t n, bool to_fine) {
   if (c.stride[n] == 1) return c.kernel[n] == 3;
   return c.stride[n] == 2 && (c.kernel[n] == 3 || c.kernel[n] == 4) &&
          (!to_fine || c.padding[n] % 2 == 1);
-}
-
-Axis transformed(const Convolution& c, std::size_t n, bool to_fine) {
-  if (c.stride[n] == 2) return to_fine ? strided_fine(c, n) : strided_coarse(c, n);
-  return to_fine ? three_taps(c.padding[n] - 2, c.fine[n], c.coarse[n], true)
-                 : three_taps(-c.padding[n], c.coarse[n], c.fine[n], false);
 }
 
 double Axis::terms(bool seen) const {

@@ -75,6 +75,11 @@ enum class Kind : std::uint8_t {
   quad3,  // four destinations of three taps: values, destinations, the latter's transpose
   sum_quad3,
   pair_quad3,
+  coarse_quad,  // as many of three taps with stride 2
+  sum_coarse_quad,
+  pair_coarse_quad,
+  fine_quad,  // both phases; destinations of the one with two taps
+  sum_quad2,
 };
 
 struct Table {
@@ -106,17 +111,36 @@ constexpr Table make_table(Kind kind) {
     case Kind::quad3: return {.inputs = 6, .made = 6};
     case Kind::sum_quad3: return {.inputs = 6, .made = 4};
     case Kind::pair_quad3: return {.inputs = 4, .made = 6};
+    case Kind::coarse_quad: return {.inputs = 9, .made = 9};
+    case Kind::sum_coarse_quad: return {.inputs = 7, .made = 4};
+    case Kind::pair_coarse_quad: return {.inputs = 4, .made = 7};
+    case Kind::fine_quad: return {.inputs = 5, .made = 9};
+    case Kind::sum_quad2: return {.inputs = 5, .made = 4};
   }
   return {};
 }
 
-inline constexpr std::array tables{
-    make_table(Kind::copy1),     make_table(Kind::copy2), make_table(Kind::copy3),
-    make_table(Kind::copy4),     make_table(Kind::three), make_table(Kind::coarse4),
-    make_table(Kind::coarse3),   make_table(Kind::fine4), make_table(Kind::fine3),
-    make_table(Kind::sum2),      make_table(Kind::sum3),  make_table(Kind::pair2),
-    make_table(Kind::pair3),     make_table(Kind::quad3), make_table(Kind::sum_quad3),
-    make_table(Kind::pair_quad3)};
+inline constexpr std::array tables{make_table(Kind::copy1),
+                                   make_table(Kind::copy2),
+                                   make_table(Kind::copy3),
+                                   make_table(Kind::copy4),
+                                   make_table(Kind::three),
+                                   make_table(Kind::coarse4),
+                                   make_table(Kind::coarse3),
+                                   make_table(Kind::fine4),
+                                   make_table(Kind::fine3),
+                                   make_table(Kind::sum2),
+                                   make_table(Kind::sum3),
+                                   make_table(Kind::pair2),
+                                   make_table(Kind::pair3),
+                                   make_table(Kind::quad3),
+                                   make_table(Kind::sum_quad3),
+                                   make_table(Kind::pair_quad3),
+                                   make_table(Kind::coarse_quad),
+                                   make_table(Kind::sum_coarse_quad),
+                                   make_table(Kind::pair_coarse_quad),
+                                   make_table(Kind::fine_quad),
+                                   make_table(Kind::sum_quad2)};
 constexpr const Table& table_of(Kind kind) { return tables[static_cast<std::size_t>(kind)]; }
 
 // Values along one axis: tile i makes them of the positions first + step * i + [0, inputs), which
@@ -150,15 +174,15 @@ struct Term {
   std::array<float, 4> taps;  // a transformed weight
 };
 
-// The points beside 0 and infinity of the filters of four destinations: of those tried the ones
-// whose sums round least, and exact.
-constexpr float near_point = 0.625F;
-constexpr float far_point = 1.5F;
+// The points beside 0 and infinity of the filters of four destinations, +-near and +-far of three
+// taps, +-middle and last of two: of those tried the ones whose sums round least, all exact.
+constexpr float near_point = 0.625F, far_point = 1.5F;
+constexpr float middle_point = 0.75F, last_point = 2;
 
 // Destinations first + spacing * o + Axis::step * tile.
 struct Phase {
   Index first = 0;
-  Few<Few<Term, 4>, 6> products;
+  Few<Few<Term, 4>, 7> products;
   Kind outputs = Kind::copy1;  // from the products
 
   Index count() const { return table_of(outputs).made; }
@@ -172,9 +196,8 @@ struct Axis {
   double terms(bool seen) const;  // of all tiles; only those that see something
 };
 
-// Axis n in pairs of destinations, and whether there are such filters.
+// Whether there are filters for axis n.
 bool transforms(const Convolution& c, std::size_t n, bool to_fine);
-Axis transformed(const Convolution& c, std::size_t n, bool to_fine);
 
 // What the destinations' gradients of a tile become for each product: the transpose of its outputs.
 Values transposed(const Axis& axis);

@@ -48,6 +48,64 @@ FRAMEFOLD_INLINE void quad_pairs(const Vector* d, Vector* y) {
   y[5] = d[3];
 }
 
+constexpr float m = middle_point, mm = m * m, r = last_point;
+
+// Five of two taps, of sources d[0], d[step] ...
+template <Index step>
+FRAMEFOLD_INLINE void two_tap_values(const Vector* d, Vector* y) {
+  const Vector t0 = d[step] - r * d[0], t1 = d[2 * step] - r * d[step];
+  const Vector t2 = d[3 * step] - r * d[2 * step], t3 = d[4 * step] - r * d[3 * step];
+  y[0] = t2 - mm * t0;
+  y[1] = t2 + m * t1;
+  y[2] = t2 - m * t1;
+  y[3] = d[3 * step] - mm * d[step];
+  y[4] = t3 - mm * t1;
+}
+
+FRAMEFOLD_INLINE void two_tap_sums(const Vector* x, Vector* y) {
+  const Vector even = x[1] + x[2], odd = m * (x[1] - x[2]);
+  y[0] = x[0] + even + x[3];
+  y[1] = odd + r * x[3];
+  y[2] = mm * even + r * r * x[3];
+  y[3] = mm * odd + r * r * r * x[3] + x[4];
+}
+
+FRAMEFOLD_INLINE void two_tap_pairs(const Vector* d, Vector* y) {
+  const Vector even = d[0] + mm * d[2], odd = m * (d[1] + mm * d[3]);
+  y[0] = d[0];
+  y[1] = even + odd;
+  y[2] = even - odd;
+  y[3] = d[0] + r * (d[1] + r * (d[2] + r * d[3]));
+  y[4] = d[3];
+}
+
+// The kinds without picks.
+template <Kind kind>
+FRAMEFOLD_INLINE void by_formula(const Vector* u, Vector* y) {
+  if constexpr (kind == Kind::quad3) quad_values(u, y);
+  if constexpr (kind == Kind::sum_quad3) quad_sums(u, y);
+  if constexpr (kind == Kind::pair_quad3) quad_pairs(u, y);
+  if constexpr (kind == Kind::sum_quad2) two_tap_sums(u, y);
+  if constexpr (kind == Kind::coarse_quad) {
+    two_tap_values<2>(u, y);
+    for (Index i = 0; i < 4; ++i) y[5 + i] = u[2 * i + 1];
+  }
+  if constexpr (kind == Kind::sum_coarse_quad) {
+    two_tap_sums(u, y);
+    y[1] += u[5];
+    y[2] += u[6];
+  }
+  if constexpr (kind == Kind::pair_coarse_quad) {
+    two_tap_pairs(u, y);
+    y[5] = u[1];
+    y[6] = u[2];
+  }
+  if constexpr (kind == Kind::fine_quad) {
+    two_tap_values<1>(u, y);
+    for (Index i = 0; i < 4; ++i) y[5 + i] = u[i];
+  }
+}
+
 // to[e] = the kind's additions of from[i].
 template <Kind kind, class From>
 FRAMEFOLD_INLINE void add_up(float* to, Index to_step, From from) {
@@ -56,9 +114,7 @@ FRAMEFOLD_INLINE void add_up(float* to, Index to_step, From from) {
   for (Index i = 0; i < table.inputs; ++i) u[i] = *reinterpret_cast<const Vector*>(from(i));
   if constexpr (table.picks.size() == 0) {
     Vector y[table.made];
-    if constexpr (kind == Kind::quad3) quad_values(u, y);
-    if constexpr (kind == Kind::sum_quad3) quad_sums(u, y);
-    if constexpr (kind == Kind::pair_quad3) quad_pairs(u, y);
+    by_formula<kind>(u, y);
     for (Index e = 0; e < table.made; ++e) *reinterpret_cast<Vector*>(to + e * to_step) = y[e];
     return;
   }
@@ -93,6 +149,11 @@ FRAMEFOLD_INLINE void with_constant(Kind kind, Body body) {
     FRAMEFOLD_KIND(quad3)
     FRAMEFOLD_KIND(sum_quad3)
     FRAMEFOLD_KIND(pair_quad3)
+    FRAMEFOLD_KIND(coarse_quad)
+    FRAMEFOLD_KIND(sum_coarse_quad)
+    FRAMEFOLD_KIND(pair_coarse_quad)
+    FRAMEFOLD_KIND(fine_quad)
+    FRAMEFOLD_KIND(sum_quad2)
 #undef FRAMEFOLD_KIND
   }
 }
@@ -193,8 +254,9 @@ FRAMEFOLD_SIMD void transform_line(const Values& w, Index tiles, Index channels,
   with_constant(
       w.kind, [ =, &w ]<Kind constant>() __attribute__((always_inline)) {
         for (Index tile = 0; tile < tiles; ++tile) {
-          const float* at[most_inputs];
-          for (Index i = 0; i < w.inputs; ++i)
+          constexpr Index inputs = table_of(constant).inputs;
+          const float* at[inputs];
+          for (Index i = 0; i < inputs; ++i)
             at[i] = w.inside(tile, i) ? line + (w.first + w.step * tile + i) * channels : zeros;
           for (Index channel = 0; channel < channels; channel += lanes)
             add_up<constant>(

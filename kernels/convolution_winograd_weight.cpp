@@ -62,12 +62,16 @@ void multiply(const Plan& plan, float* sums, const float* sources, const float* 
 }  // namespace
 
 Values transposed(const Axis& axis) {
-  const Kind outputs = axis.phases[0].outputs;
-  const Kind kind = outputs == Kind::sum2        ? Kind::pair2
-                    : outputs == Kind::sum3      ? Kind::pair3
-                    : outputs == Kind::sum_quad3 ? Kind::pair_quad3
-                                                 : outputs;
-  return {kind, axis.phases[0].first, axis.step, axis.extent};
+  const auto kind_of = [](Kind outputs) {
+    switch (outputs) {
+      case Kind::sum2: return Kind::pair2;
+      case Kind::sum3: return Kind::pair3;
+      case Kind::sum_quad3: return Kind::pair_quad3;
+      case Kind::sum_coarse_quad: return Kind::pair_coarse_quad;
+      default: return outputs;
+    }
+  };
+  return {kind_of(axis.phases[0].outputs), axis.phases[0].first, axis.step, axis.extent};
 }
 
 Bytes weight_workspace(const Plan& plan) {
