@@ -27,13 +27,19 @@ FRAMEFOLD_INLINE void move_words(std::byte* to, const std::byte* from, Index byt
     *reinterpret_cast<Word*>(to + at) = from ? *reinterpret_cast<const Word*>(from + at) : Word{};
 }
 
-// Blocks of whole words: zeros, the source's, zeros.
-FRAMEFOLD_SIMD void place_words(std::byte* to, Index to_stride, Index head, const std::byte* from,
-                                Index from_stride, Index bytes, Index tail, Index count) {
+// Blocks of whole words, so many bytes apart.
+FRAMEFOLD_SIMD void copy_words(std::byte* to, Index to_stride, const std::byte* from,
+                               Index from_stride, Index bytes, Index count) {
   for (Index i = 0; i < count; ++i, to += to_stride, from += from_stride) {
-    if (from_stride != bytes)
-      for (Index at = 0; at < bytes; at += line)
-        __builtin_prefetch(from + ahead * from_stride + at);
+    for (Index at = 0; at < bytes; at += line) __builtin_prefetch(from + ahead * from_stride + at);
+    move_words(to, from, bytes);
+  }
+}
+
+// Zeros, the source's, which lie end to end, zeros.
+FRAMEFOLD_SIMD void place_words(std::byte* to, Index head, const std::byte* from, Index bytes,
+                                Index tail, Index count) {
+  for (Index i = 0; i < count; ++i, to += head + bytes + tail, from += bytes) {
     move_words(to, nullptr, head);
     move_words(to + head, from, bytes);
     move_words(to + head + bytes, nullptr, tail);
@@ -83,10 +89,10 @@ void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* fr
     case 16: return copy_small<16>(stream, target, to_stride, source, from_stride, count);
     default: break;
   }
-  if (bytes > 0 && bytes % word == 0 && bytes < long_block)
+  if (bytes % word == 0 && bytes >= line && bytes < long_block && count > ahead)
     return parallel_for(stream, count, 1 + grain / bytes, [&](Index begin, Index end) {
-      place_words(target + begin * to_stride, to_stride, 0, source + begin * from_stride,
-                  from_stride, bytes, 0, end - begin);
+      copy_words(target + begin * to_stride, to_stride, source + begin * from_stride, from_stride,
+                 bytes, end - begin);
     });
   for_parts(stream, bytes, count, [&](Index block, Index offset, std::size_t length) {
     std::memcpy(target + block * to_stride + offset, source + block * from_stride + offset, length);
@@ -114,8 +120,7 @@ void place_blocks(const Stream& stream, void* to, Index to_stride, Index head, c
     return;
   }
   parallel_for(stream, count, 1 + grain / to_stride, [&](Index begin, Index end) {
-    place_words(target + begin * to_stride, to_stride, head, source + begin * bytes, bytes, bytes,
-                tail, end - begin);
+    place_words(target + begin * to_stride, head, source + begin * bytes, bytes, tail, end - begin);
   });
 }
 

@@ -157,8 +157,10 @@ void check(Convolution c, Pass pass) {
       error += std::pow(static_cast<double>(out[i]) - expected[i], 2);
       size += std::pow(expected[i], 2);
     }
-    // Of direct f32 sums of so many: 3e-7 to 8e-7.
-    EXPECT_LT(std::sqrt(error / size), 1.5e-6) << threads << " threads";
+    // Measured up to 1e-6; of weights, over up to 7560 positions, up to 1.7e-6, where one fused
+    // chain of as many products has 1.6e-6.
+    EXPECT_LT(std::sqrt(error / size), pass == Pass::weight ? 2.5e-6 : 1.5e-6)
+        << threads << " threads";
     if (first.empty()) first = out;
     if (pass != Pass::weight) {
       EXPECT_EQ(first, out) << threads << " threads";
