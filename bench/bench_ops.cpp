@@ -86,6 +86,9 @@ const Case cases[] = {
     {"layer_norm",
      {tokens, width, width},
      [](Graph& g, auto& v) { layer_norm(g, v[0], v[1], v[2]); }},
+    {"layer_norm of a sum",
+     {tokens, tokens, width, width},
+     [](Graph& g, auto& v) { layer_norm_of_sum(g, v[0], v[1], v[2], v[3]); }},
     {"lstm with peepholes",
      {{f32, {16, 20, 512}}, {f32, {512, 2048}}, {f32, {512, 2048}}, {f32, {2048}}, {f32, {1536}}},
      [](Graph& g, auto& v) {

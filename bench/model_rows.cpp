@@ -18,16 +18,18 @@ bool alike(const ModelOp& known, const Graph::Node& node, const Types& in, bool 
 std::vector<ModelOp> ops_of(const Config& config, Index batch) {
   const Compiled compiled = compile_training(config, batch);
   const Graph& graph = compiled.plan->graph();
+  std::vector<bool> runs(graph.nodes().size());
   std::vector<bool> backward(graph.nodes().size());
-  for (const Step& step : compiled.plan->steps())
+  for (const Step& step : compiled.plan->steps()) {
+    if (step.kind == Step::Kind::forward) runs[static_cast<std::size_t>(step.node)] = true;
     if (step.kind == Step::Kind::backward) backward[static_cast<std::size_t>(step.node)] = true;
+  }
   std::vector<ModelOp> ops;
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    if (!runs[n]) continue;
     const Graph::Node& node = graph.nodes()[n];
     Types in;
     for (const Value value : node.in) in.push_back(graph.type(value));
-    const Stream stream{.device = {}, .threads = threads()};
-    if (node.op->needs(stream, in, node.op->infer(in)).alias_of >= 0) continue;  // nothing runs
     const auto known = std::find_if(ops.begin(), ops.end(), [&](const ModelOp& op) {
       return alike(op, node, in, backward[n]);
     });

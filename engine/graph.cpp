@@ -74,6 +74,21 @@ std::vector<Value> Graph::add(OpPtr op, std::vector<Value> in) {
 
 Value Graph::one(OpPtr op, std::vector<Value> in) { return add(std::move(op), std::move(in))[0]; }
 
+void Graph::join(int n, OpPtr op) {
+  Node& node = nodes_[static_cast<std::size_t>(n)];
+  const Node& next = nodes_[static_cast<std::size_t>(n) + 1];
+  node.op = std::move(op);
+  node.in.insert(node.in.end(), next.in.begin() + 1, next.in.end());
+  node.out.insert(node.out.end(), next.out.begin(), next.out.end());
+  node.label = next.label + " of a sum";
+  node.block = next.block;
+  for (std::size_t o = 0; o < node.out.size(); ++o) {
+    ValueInfo& out = values_[static_cast<std::size_t>(node.out[o].id)];
+    out.node = n;
+    out.output = static_cast<int>(o);
+  }
+}
+
 const Graph::ValueInfo& Graph::info(Value value) const {
   if (value.id < 0 || value.id >= static_cast<int>(values_.size()))
     fail(ErrorCode::argument, "graph: ", value.id, " is no value of this graph");

@@ -88,6 +88,10 @@ class Graph {
   std::vector<Value> add(OpPtr op, std::vector<Value> in);
   Value one(OpPtr op, std::vector<Value> in);
 
+  // Node n becomes `op`, which computes node n + 1 too (Op::joined_to), in that one's scope and
+  // block; node n + 1 stays as it was. Numbers and values stay.
+  void join(int n, OpPtr op);
+
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::train; }
   const Shape& shape(Value value) const { return info(value).type.shape; }

@@ -92,6 +92,12 @@ class Op {
   virtual std::optional<std::string> vendor_attributes(const Stream&, const Types&) const {
     return std::nullopt;
   }
+  // One operation that computes `before`, of inputs of types `in`, and then this one of its output,
+  // where there is one: it takes before's inputs and this one's others, and gives before's output
+  // and this one's.
+  virtual std::shared_ptr<const Op> joined_to(const Op& /*before*/, const Types& /*in*/) const {
+    return nullptr;
+  }
   // Whether backward reads what only forward on the same path has saved: one choice for both.
   virtual bool one_path_both_ways() const { return false; }
 };

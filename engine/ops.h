@@ -89,6 +89,12 @@ Value batch_norm(Graph& g, Value x, Value gamma, Value beta, Value running_mean,
                  BatchNorm norm = {});
 Value group_norm(Graph& g, Value x, Value gamma, Value beta, GroupNorm norm);
 Value layer_norm(Graph& g, Value x, Value gamma, Value beta, LayerNorm norm = {});
+// What a plan makes of an addition and the layer norm after it.
+struct NormalizedSum {
+  Value sum, y;
+};
+NormalizedSum layer_norm_of_sum(Graph& g, Value x, Value b, Value gamma, Value beta,
+                                LayerNorm norm = {});
 Value softmax(Graph& g, Value x);
 
 // Losses, scalars f32 [1]. Targets are as x, or pixels (u8, which stand for fractions of 255).

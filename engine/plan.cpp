@@ -127,9 +127,27 @@ class Planner {
       if (!needed_[n]) continue;
       for (const Value in : candidate.in) wanted[static_cast<std::size_t>(in.id)] = true;
     }
+    join();
     needs_.resize(needed_.size());
     for (std::size_t n = 0; n < needed_.size(); ++n)
-      if (needed_[n]) needs_[n] = needs(static_cast<int>(n));
+      if (needed_[n] || opened_.contains(static_cast<int>(n)))
+        needs_[n] = needs(static_cast<int>(n));
+  }
+
+  // Neighbours that one operation computes at once. Where the second begins a block, it is what
+  // runs again there: the first one's output is what is kept of the block before.
+  void join() {
+    for (int n = 0; n + 1 < static_cast<int>(needed_.size()); ++n) {
+      const auto at = static_cast<std::size_t>(n);
+      if (!needed_[at] || !needed_[at + 1]) continue;
+      const Graph::Node& next = node(n + 1);
+      if (node(n).out.size() != 1 || !(next.in[0] == node(n).out[0])) continue;
+      const OpPtr op = next.op->joined_to(*node(n).op, types(node(n).in));
+      if (!op) continue;
+      if (node(n).block != next.block) opened_.insert(n + 1);
+      plan_.graph_.join(n, op);
+      needed_[at + 1] = false;
+    }
   }
 
   // Values that some parameter reaches.
@@ -247,7 +265,8 @@ class Planner {
     std::vector<int> again;
     const std::vector<Value> kept = readable();
     for (int n = last; n >= first; --n) {
-      if (!needed_[static_cast<std::size_t>(n)]) continue;
+      if (opened_.contains(n + 1)) continue;
+      if (!needed_[static_cast<std::size_t>(n)] && !opened_.contains(n)) continue;
       const Graph::Node& passed = node(n);
       const Needs& need = needs_[static_cast<std::size_t>(n)];
       if (!need.updates.empty()) return;
@@ -455,6 +474,7 @@ class Planner {
 
   Plan plan_;
   std::vector<bool> needed_;                  // by node
+  std::set<int> opened_;                      // nodes joined to the last one of the block before
   std::vector<Needs> needs_;                  // by node
   std::vector<bool> trained_;                 // by value
   std::vector<Slot> homes_;                   // by value

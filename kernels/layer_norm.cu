@@ -13,7 +13,7 @@ struct Extent {
 Extent extent_of(const Shape& x) { return {x.size() / x[-1], x[-1]}; }
 
 void layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor mean, Tensor rstd,
-                        View x, View gamma, View beta) {
+                        View x, View gamma, View beta, Tensor sum, View b) {
   const auto [rows, C] = extent_of(x.shape);
   if (rows == 0) return;
   for_device_float(x.dtype, [&, rows = rows, C = C]<class T>(T) {
@@ -21,15 +21,18 @@ void layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor m
     const T* from = x.as<T>();
     const float* scale = gamma.as<float>();
     const float* shift = beta.as<float>();
-    with_row_plan<T>(C, aligned(to, from, scale, shift), [&]<class Plan>(Plan plan) {
+    T* summed = b ? sum.as<T>() : nullptr;
+    const T* other = b ? b.as<T>() : nullptr;
+    with_row_plan<T>(C, aligned(to, from, scale, shift, summed, other), [&]<class Plan>(Plan plan) {
       launch<&layer_norm_rows<T, Plan>>(stream, grid_of_rows(plan, rows), norm.eps, rows, C, to,
-                                        mean.as<float>(), rstd.as<float>(), from, scale, shift);
+                                        mean.as<float>(), rstd.as<float>(), from, scale, shift,
+                                        summed, other);
     });
   });
 }
 
 void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mean, View rstd,
-                      View gamma) {
+                      View gamma, Tensor db, View dsum) {
   const auto [rows, C] = extent_of(x.shape);
   if (rows == 0) return;
   for_device_float(x.dtype, [&, rows = rows, C = C]<class T>(T) {
@@ -37,9 +40,12 @@ void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mea
     const T* g = dy.as<T>();
     const T* from = x.as<T>();
     const float* scale = gamma.as<float>();
-    with_row_plan<T>(C, aligned(to, g, from, scale), [&]<class Plan>(Plan plan) {
+    T* also = db ? db.as<T>() : nullptr;
+    const T* beside = dsum ? dsum.as<T>() : nullptr;
+    with_row_plan<T>(C, aligned(to, g, from, scale, also, beside), [&]<class Plan>(Plan plan) {
       launch<&layer_norm_dgrad_rows<T, Plan>>(stream, grid_of_rows(plan, rows), rows, C, to, g,
-                                              from, mean.as<float>(), rstd.as<float>(), scale);
+                                              from, mean.as<float>(), rstd.as<float>(), scale, also,
+                                              beside);
     });
   });
 }

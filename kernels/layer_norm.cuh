@@ -1,5 +1,6 @@
 // Device code of layer normalisation. Memory-bound; floors: forward one read of x and one write of
-// y, dgrad two reads and one write, wgrad two reads. Shares reached: not measured.
+// y, dgrad two reads and one write, wgrad two reads; with a residual, one read and one write more
+// in both. Shares reached: not measured.
 #pragma once
 
 #include "kernels/device/columns.cuh"
@@ -11,10 +12,11 @@ namespace framefold::gpu {
 template <class T, class Plan>
 __global__ void __launch_bounds__(row_block)
     layer_norm_rows(float eps, Index rows, Index C, T* y, float* mean, float* rstd, const T* x,
-                    const float* gamma, const float* beta) {
+                    const float* gamma, const float* beta, T* summed, const T* b) {
   const Index r = Plan::row();
   if (r >= rows) return;
-  Row<Plan, T> of_x(x + r * C, C);
+  const Index at = r * C;
+  Row<Plan, T> of_x = b ? Row<Plan, T>(summed + at, x + at, b + at, C) : Row<Plan, T>(x + at, C);
   float sum = 0;
   Plan::for_packs(C, [&](int slot, Index column) {
     const auto& values = of_x(slot, column);
@@ -35,7 +37,7 @@ __global__ void __launch_bounds__(row_block)
     load(scale, gamma + column);
     load(shift, beta + column);
     for (int i = 0; i < Plan::N; ++i) scale[i] = (values[i] - m) * s * scale[i] + shift[i];
-    store(y + r * C + column, scale);
+    store(y + at + column, scale);
   });
   if (Plan::lane() == 0) {
     mean[r] = m;
@@ -43,11 +45,11 @@ __global__ void __launch_bounds__(row_block)
   }
 }
 
-// With n = (x - mean) rstd and g = dy gamma:  dx = rstd (g - mean(g) - n mean(g n)).
+// With n = (x - mean) rstd and g = dy gamma:  dx = rstd (g - mean(g) - n mean(g n)) + dsum.
 template <class T, class Plan>
 __global__ void __launch_bounds__(row_block, 2)
     layer_norm_dgrad_rows(Index rows, Index C, T* dx, const T* dy, const T* x, const float* mean,
-                          const float* rstd, const float* gamma) {
+                          const float* rstd, const float* gamma, T* db, const T* dsum) {
   const Index r = Plan::row();
   if (r >= rows) return;
   Row<Plan, T> of_x(x + r * C, C);
@@ -79,8 +81,11 @@ __global__ void __launch_bounds__(row_block, 2)
   const float mean_g = sum_of_all<Plan::threads>(sum_g) / static_cast<float>(C);
   const float mean_gn = sum_of_all<Plan::threads>(sum_gn) / static_cast<float>(C);
   for_columns([&](Index column, const auto& n, auto& g) {
-    for (int i = 0; i < Plan::N; ++i) g[i] = s * (g[i] - mean_g - n[i] * mean_gn);
+    float beside[Plan::N] = {};
+    if (dsum) load(beside, dsum + r * C + column);
+    for (int i = 0; i < Plan::N; ++i) g[i] = s * (g[i] - mean_g - n[i] * mean_gn) + beside[i];
     store(dx + r * C + column, g);
+    if (db) store(db + r * C + column, g);
   });
 }
 

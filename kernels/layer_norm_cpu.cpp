@@ -16,12 +16,18 @@ Extent extent_of(const Shape& x) { return {x.size() / x[-1], x[-1]}; }
 template <class T>
 void forward(const Stream& stream, float eps, Extent extent, T* y, Accumulator<T>* mean,
              Accumulator<T>* rstd, const T* x, const Accumulator<T>* gamma,
-             const Accumulator<T>* beta) {
+             const Accumulator<T>* beta, T* summed, const T* b) {
   using A = Accumulator<T>;
   const auto width = static_cast<A>(extent.width);
   parallel_for(stream, extent.rows, 1, [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       const T* row = x + r * extent.width;
+      if (b) {
+        T* to = summed + r * extent.width;
+        for (Index c = 0; c < extent.width; ++c)
+          to[c] = T(static_cast<A>(row[c]) + static_cast<A>(b[r * extent.width + c]));
+        row = to;
+      }
       A sum = 0;
       for (Index c = 0; c < extent.width; ++c) sum += static_cast<A>(row[c]);
       const A m = sum / width;
@@ -39,10 +45,11 @@ void forward(const Stream& stream, float eps, Extent extent, T* y, Accumulator<T
   });
 }
 
-// With n = (x - mean) rstd and g = dy gamma:  dx = rstd (g - mean(g) - n mean(g n)).
+// With n = (x - mean) rstd and g = dy gamma:  dx = rstd (g - mean(g) - n mean(g n)) + dsum.
 template <class T>
 void dgrad(const Stream& stream, Extent extent, T* dx, const T* dy, const T* x,
-           const Accumulator<T>* mean, const Accumulator<T>* rstd, const Accumulator<T>* gamma) {
+           const Accumulator<T>* mean, const Accumulator<T>* rstd, const Accumulator<T>* gamma,
+           T* db, const T* dsum) {
   using A = Accumulator<T>;
   const auto width = static_cast<A>(extent.width);
   parallel_for(stream, extent.rows, 1, [&](Index begin, Index end) {
@@ -58,7 +65,9 @@ void dgrad(const Stream& stream, Extent extent, T* dx, const T* dy, const T* x,
       for (Index c = 0; c < extent.width; ++c) {
         const A n = (static_cast<A>(x[at + c]) - mean[r]) * rstd[r];
         const A g = static_cast<A>(dy[at + c]) * gamma[c];
-        dx[at + c] = T(rstd[r] * (g - sum_g / width - n * sum_gn / width));
+        const A beside = dsum ? static_cast<A>(dsum[at + c]) : 0;
+        dx[at + c] = T(rstd[r] * (g - sum_g / width - n * sum_gn / width) + beside);
+        if (db) db[at + c] = dx[at + c];
       }
     }
   });
@@ -79,25 +88,27 @@ void wgrad(Extent extent, Accumulator<T>* dgamma, Accumulator<T>* dbeta, const T
 }  // namespace
 
 void layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor mean, Tensor rstd,
-                        View x, View gamma, View beta) {
+                        View x, View gamma, View beta, Tensor sum, View b) {
   if (on_device(stream))
-    return device<&layer_norm_forward>(stream, norm, y, mean, rstd, x, gamma, beta);
-  if (fast::layer_norm_forward(stream, norm, y, mean, rstd, x, gamma, beta)) return;
+    return device<&layer_norm_forward>(stream, norm, y, mean, rstd, x, gamma, beta, sum, b);
+  if (fast::layer_norm_forward(stream, norm, y, mean, rstd, x, gamma, beta, sum, b)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     forward<T>(stream, norm.eps, extent_of(x.shape), y.as<T>(), mean.as<A>(), rstd.as<A>(),
-               x.as<T>(), gamma.as<A>(), beta.as<A>());
+               x.as<T>(), gamma.as<A>(), beta.as<A>(), b ? sum.as<T>() : nullptr,
+               b ? b.as<T>() : nullptr);
   });
 }
 
 void layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mean, View rstd,
-                      View gamma) {
-  if (on_device(stream)) return device<&layer_norm_dgrad>(stream, dx, dy, x, mean, rstd, gamma);
-  if (fast::layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma)) return;
+                      View gamma, Tensor db, View dsum) {
+  if (on_device(stream))
+    return device<&layer_norm_dgrad>(stream, dx, dy, x, mean, rstd, gamma, db, dsum);
+  if (fast::layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma, db, dsum)) return;
   for_float(x.dtype, [&]<class T>(T) {
     using A = Accumulator<T>;
     dgrad<T>(stream, extent_of(x.shape), dx.as<T>(), dy.as<T>(), x.as<T>(), mean.as<A>(),
-             rstd.as<A>(), gamma.as<A>());
+             rstd.as<A>(), gamma.as<A>(), db ? db.as<T>() : nullptr, dsum ? dsum.as<T>() : nullptr);
   });
 }
 
@@ -114,11 +125,12 @@ void layer_norm_wgrad(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspa
 }
 
 void layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
-                         Workspace workspace, View dy, View x, View mean, View rstd, View gamma) {
-  if (!on_device(stream) &&
-      fast::layer_norm_backward(stream, dx, dgamma, dbeta, workspace, dy, x, mean, rstd, gamma))
+                         Workspace workspace, View dy, View x, View mean, View rstd, View gamma,
+                         Tensor db, View dsum) {
+  if (!on_device(stream) && fast::layer_norm_backward(stream, dx, dgamma, dbeta, workspace, dy, x,
+                                                      mean, rstd, gamma, db, dsum))
     return;
-  layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma);
+  layer_norm_dgrad(stream, dx, dy, x, mean, rstd, gamma, db, dsum);
   layer_norm_wgrad(stream, dgamma, dbeta, workspace, dy, x, mean, rstd);
 }
 

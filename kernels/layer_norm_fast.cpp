@@ -1,5 +1,6 @@
 // Rows stay in the first-level cache between the passes, so memory is read and written once.
 #include <cmath>
+#include <cstring>
 
 #include "kernels/device.h"
 #include "kernels/layer_norm.h"
@@ -14,10 +15,18 @@ bool supported(const Stream& stream, View x) {
 }
 
 FRAMEFOLD_SIMD void forward_rows(Index rows, Index width, float eps, float* y, float* mean,
-                                 float* rstd, const float* x, const float* gamma,
-                                 const float* beta) {
+                                 float* rstd, const float* from, const float* gamma,
+                                 const float* beta, float* summed, const float* b) {
   const auto count = static_cast<float>(width);
-  for (Index r = 0; r < rows; ++r, x += width, y += width) {
+  for (Index r = 0; r < rows; ++r, from += width, y += width) {
+    const float* x = from;
+    if (b) {
+      float* to = summed + r * width;
+      const float* other = b + r * width;
+#pragma omp simd
+      for (Index c = 0; c < width; ++c) to[c] = x[c] + other[c];
+      x = to;
+    }
     const float sum = simd::sum_of(
         width, [=](Index c) __attribute__((always_inline)) { return x[c]; });
     const float m = sum / count;
@@ -28,6 +37,35 @@ FRAMEFOLD_SIMD void forward_rows(Index rows, Index width, float eps, float* y, f
     mean[r] = m;
     rstd[r] = s;
   }
+}
+
+// A row's gradient beside the norm's: to add, and where to write the sum again; either may be null.
+struct Residual {
+  float* db;
+  const float* dsum;
+
+  FRAMEFOLD_INLINE Residual row(Index at) const {
+    return {db ? db + at : nullptr, dsum ? dsum + at : nullptr};
+  }
+};
+
+Residual residual_of(Tensor db, View dsum) {
+  return {db ? db.as<float>() : nullptr, dsum ? dsum.as<float>() : nullptr};
+}
+
+// dx[c] = gradient(c), and what the residual wants.
+template <class Gradient>
+FRAMEFOLD_INLINE void write_row(Index width, float* dx, Residual residual, Gradient gradient) {
+  const float* dsum = residual.dsum;
+  float* db = residual.db;
+  if (dsum) {
+#pragma omp simd
+    for (Index c = 0; c < width; ++c) dx[c] = gradient(c) + dsum[c];
+  } else {
+#pragma omp simd
+    for (Index c = 0; c < width; ++c) dx[c] = gradient(c);
+  }
+  if (db) std::memcpy(db, dx, static_cast<std::size_t>(width) * sizeof(float));
 }
 
 // Means over a row: of dy gamma, and of dy gamma (x - mean) rstd.
@@ -46,33 +84,35 @@ FRAMEFOLD_INLINE RowMeans means_of(Index width, const float* dy, const float* x,
 }
 
 FRAMEFOLD_SIMD void dgrad_rows(Index rows, Index width, float* dx, const float* dy, const float* x,
-                               const float* mean, const float* rstd, const float* gamma) {
+                               const float* mean, const float* rstd, const float* gamma,
+                               Residual residual) {
   for (Index r = 0; r < rows; ++r, x += width, dx += width, dy += width) {
     const float m = mean[r];
     const float s = rstd[r];
     const RowMeans row = means_of(width, dy, x, m, s, gamma);
-#pragma omp simd
-    for (Index c = 0; c < width; ++c)
-      dx[c] = s * (dy[c] * gamma[c] - row.g - (x[c] - m) * s * row.gn);
+    write_row(
+        width, dx, residual.row(r * width), [=](Index c) __attribute__((always_inline)) {
+          return s * (dy[c] * gamma[c] - row.g - (x[c] - m) * s * row.gn);
+        });
   }
 }
 
 // dgrad_rows and wgrad_rows.
 FRAMEFOLD_SIMD void backward_rows(Index rows, Index width, float* dx, float* dgamma, float* dbeta,
                                   const float* dy, const float* x, const float* mean,
-                                  const float* rstd, const float* gamma) {
+                                  const float* rstd, const float* gamma, Residual residual) {
   for (Index r = 0; r < rows; ++r, x += width, dx += width, dy += width) {
     const float m = mean[r];
     const float s = rstd[r];
     const RowMeans row = means_of(width, dy, x, m, s, gamma);
-#pragma omp simd
-    for (Index c = 0; c < width; ++c) {
-      const float d = dy[c];
-      const float n = (x[c] - m) * s;
-      dgamma[c] += d * n;
-      dbeta[c] += d;
-      dx[c] = s * (d * gamma[c] - row.g - n * row.gn);
-    }
+    write_row(
+        width, dx, residual.row(r * width), [=](Index c) __attribute__((always_inline)) {
+          const float d = dy[c];
+          const float n = (x[c] - m) * s;
+          dgamma[c] += d * n;
+          dbeta[c] += d;
+          return s * (d * gamma[c] - row.g - n * row.gn);
+        });
   }
 }
 
@@ -105,40 +145,44 @@ void add_sums(const Stream& stream, Tensor dgamma, Tensor dbeta, Workspace works
 }  // namespace
 
 bool fast::layer_norm_forward(const Stream& stream, LayerNorm norm, Tensor y, Tensor mean,
-                              Tensor rstd, View x, View gamma, View beta) {
+                              Tensor rstd, View x, View gamma, View beta, Tensor sum, View b) {
   if (!supported(stream, x)) return false;
   const Index width = x.shape[-1];
   parallel_for(stream, x.size() / width, 1 + 16384 / width, [&](Index begin, Index end) {
     forward_rows(end - begin, width, norm.eps, y.as<float>() + begin * width,
                  mean.as<float>() + begin, rstd.as<float>() + begin, x.as<float>() + begin * width,
-                 gamma.as<float>(), beta.as<float>());
+                 gamma.as<float>(), beta.as<float>(), b ? sum.as<float>() + begin * width : nullptr,
+                 b ? b.as<float>() + begin * width : nullptr);
   });
   return true;
 }
 
 bool fast::layer_norm_dgrad(const Stream& stream, Tensor dx, View dy, View x, View mean, View rstd,
-                            View gamma) {
+                            View gamma, Tensor db, View dsum) {
   if (!supported(stream, x)) return false;
   const Index width = x.shape[-1];
+  const Residual residual = residual_of(db, dsum);
   parallel_for(stream, x.size() / width, 1 + 16384 / width, [&](Index begin, Index end) {
     const Index at = begin * width;
     dgrad_rows(end - begin, width, dx.as<float>() + at, dy.as<float>() + at, x.as<float>() + at,
-               mean.as<float>() + begin, rstd.as<float>() + begin, gamma.as<float>());
+               mean.as<float>() + begin, rstd.as<float>() + begin, gamma.as<float>(),
+               residual.row(at));
   });
   return true;
 }
 
 bool fast::layer_norm_backward(const Stream& stream, Tensor dx, Tensor dgamma, Tensor dbeta,
                                Workspace workspace, View dy, View x, View mean, View rstd,
-                               View gamma) {
+                               View gamma, Tensor db, View dsum) {
   if (!supported(stream, x)) return false;
   const Index width = x.shape[-1];
+  const Residual residual = residual_of(db, dsum);
   add_sums(stream, dgamma, dbeta, workspace, x.size() / width,
            [&](Index row, Index end, float* own) {
              const Index at = row * width;
              backward_rows(end - row, width, dx.as<float>() + at, own, own + width,
                            dy.as<float>() + at, x.as<float>() + at, mean.as<float>() + row,
-                           rstd.as<float>() + row, gamma.as<float>());
+                           rstd.as<float>() + row, gamma.as<float>(), residual.row(at));
            });
   return true;
 }

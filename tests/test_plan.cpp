@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
+#include <optional>
 
 #include "engine/executor.h"
 #include "engine/ops.h"
@@ -242,6 +244,95 @@ TEST(Plan, InPlaceSavesMemory) {
   // The input is never overwritten; a chain needs two tensors, in place only one.
   EXPECT_EQ(compile(g, {.fetch = {x}}).arena_bytes(), 2 * tensor);
   EXPECT_EQ(compile(g, {.fetch = {x}, .in_place = false}).arena_bytes(), 3 * tensor);
+}
+
+// Two residual blocks with norms ahead: x += scale(norm(x)); a last norm, and its sum.
+struct Residual {
+  Graph graph;
+  Value x, sum, loss;
+
+  explicit Residual(bool blocks, bool apart = false) : apart_(apart) {
+    x = graph.input("x", {DType::f32, {6, 16}});
+    sum = weigh(graph, x, "p");
+    for (int i = 0; i < 2; ++i) {
+      std::optional<Graph::Block> again;
+      if (blocks) again.emplace(graph);
+      sum = add(graph, sum, times(graph, norm(sum, 2 * i), 0.5F));
+      sum = add(graph, sum, times(graph, norm(sum, 2 * i + 1), -0.7F));
+    }
+    loss = total(graph, norm(sum, 4));
+  }
+
+ private:
+  Value norm(Value of, int i) {
+    const Value gamma = graph.parameter(text("gamma", i), {16}, Init::normal(1));
+    const Value beta = graph.parameter(text("beta", i), {16}, Init::normal(1));
+    return layer_norm(graph, apart_ ? reshape(graph, of, {6, 16}) : of, gamma, beta);
+  }
+
+  bool apart_;  // a view between each sum and its norm, past which a plan does not look
+};
+
+std::map<std::string, int> steps_by_op(const Plan& plan, Phase phase) {
+  std::map<std::string, int> counts;
+  for (const Step& step : plan.steps())
+    if (step.phase == phase && step.node >= 0 &&
+        (step.kind == Step::Kind::forward || step.kind == Step::Kind::backward))
+      ++counts[std::string(plan.graph().nodes()[static_cast<std::size_t>(step.node)].op->name())];
+  return counts;
+}
+
+// An addition and the layer norm behind it are one step, and no gradients are summed up besides.
+TEST(Plan, ANormOfASumIsOneStep) {
+  Residual model(false);
+  const Plan plan = compile(model.graph, {.loss = model.loss});
+  for (const Phase phase : {Phase::forward, Phase::backward}) {
+    const auto counts = steps_by_op(plan, phase);
+    EXPECT_EQ(counts.count("add"), 0U);
+    EXPECT_EQ(counts.at("layer_norm"), 5);
+  }
+  Index sums = 0;
+  for (const Step& step : plan.steps()) sums += step.kind == Step::Kind::accumulate;
+  EXPECT_EQ(sums, 1);  // of the first x, which no addition made
+}
+
+// The sum alone, or a value between, keeps the two apart.
+TEST(Plan, ASumWithoutANormStaysAnAddition) {
+  Graph g;
+  const Value x = g.input("x", {DType::f32, {6, 16}});
+  const Value gamma = g.parameter("gamma", {16}, Init::ones());
+  const Value beta = g.parameter("beta", {16}, Init::zeros());
+  const Value sum = add(g, x, times(g, x, 2));
+  const Value y = layer_norm(g, sum, gamma, beta);
+  EXPECT_EQ(steps_by_op(compile(g, {.fetch = {sum}}), Phase::forward).count("add"), 1U);
+  EXPECT_EQ(steps_by_op(compile(g, {.fetch = {y}}), Phase::forward).count("add"), 0U);
+  const Value biased = add(g, y, beta);
+  const Value z = layer_norm(g, biased, gamma, beta);
+  EXPECT_EQ(steps_by_op(compile(g, {.fetch = {z}}), Phase::forward).count("add"), 1U);
+}
+
+// Joined or apart, recomputed or not: the same numbers.
+TEST(Plan, JoinedStepsComputeTheSame) {
+  const auto gradients = [](const Residual& model, const PlanOptions& options) {
+    Parameters parameters(model.graph);
+    parameters.initialize(3);
+    const auto plan = std::make_shared<Plan>(compile(model.graph, options));
+    Executor executor(plan, parameters);
+    const Tensor x = executor.input("x");
+    for (Index i = 0; i < x.size(); ++i)
+      x.as<float>()[i] = Random{4, 4}.normal(static_cast<std::uint64_t>(i));
+    executor.run({});
+    return std::vector<float>(parameters.gradients().begin(), parameters.gradients().end());
+  };
+  const Residual model(true);
+  const auto joined = gradients(model, {.loss = model.loss});
+  for (const bool debug : {false, true})
+    EXPECT_EQ(gradients(model, {.loss = model.loss, .recompute = true, .debug_memory = debug}),
+              joined);
+  const Residual apart(false, true);
+  const auto separate = gradients(apart, {.loss = apart.loss});
+  ASSERT_EQ(separate.size(), joined.size());
+  for (std::size_t i = 0; i < joined.size(); ++i) EXPECT_NEAR(separate[i], joined[i], 2e-5) << i;
 }
 
 TEST(Plan, WhatTheLossDoesNotNeedDoesNotRun) {

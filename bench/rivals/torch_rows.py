@@ -364,6 +364,11 @@ def sparsity(x, target=0.05):
             + (1 - target) * ((1 - target) / (1 - mean)).log()).sum().view(1)
 
 
+def normalized_sum(x, b, gamma, beta):
+    total = x + b
+    return total, F.layer_norm(total, (384,), gamma, beta)
+
+
 row("activity_penalty sparsity", ("forward",), plain(sparsity, (256, 784)))
 row("add", ("forward",), plain(torch.add, WIDE, WIDE))
 row("add bias", ("forward",), plain(torch.add, WIDE, (1024,)))
@@ -373,6 +378,7 @@ row("gaussian_kl", BOTH, plain(
     lambda mu, logvar: -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum().view(1) / mu.shape[0],
     (256, 512), (256, 512)))
 row("layer_norm", BOTH, plain(lambda x, g, b: F.layer_norm(x, (384,), g, b), TOKENS, (384,), (384,)))
+row("layer_norm of a sum", BOTH, plain(normalized_sum, TOKENS, TOKENS, (384,), (384,)))
 row("multiply", BOTH, plain(torch.mul, WIDE, WIDE))
 row("noise", BOTH, plain(lambda x: (x + 0.1 * torch.randn_like(x)).clamp_(0, 1), WIDE), checks=False)
 row("permute heads", BOTH, plain(lambda x: x.permute(2, 0, 3, 1, 4).contiguous(),

@@ -49,6 +49,18 @@ class Row {
       Plan::for_packs(C, [&](int slot, Index column) { load(held_[slot], row + column); });
   }
 
+  // Of a + b, rounded to T, which it writes to `sum` on the way.
+  __device__ __forceinline__ Row(T* sum, const T* a, const T* b, Index C) : row_(sum) {
+    Plan::for_packs(C, [&](int slot, Index column) {
+      auto& values = held_[slot];
+      float other[Plan::N];
+      load(values, a + column);
+      load(other, b + column);
+      for (int i = 0; i < Plan::N; ++i) values[i] = to_f32(from_f32<T>(values[i] + other[i]));
+      store(sum + column, values);
+    });
+  }
+
   // The pack that for_packs named.
   __device__ __forceinline__ const float (&operator()(int slot, Index column))[Plan::N] {
     if constexpr (!Plan::held) load(held_[0], row_ + column);
