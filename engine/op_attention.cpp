@@ -27,12 +27,13 @@ class AttentionOp final : public Op {
 
   Needs needs(const Stream& stream, const Types& in, const Types&) const override {
     const Shape& qkv = in[0].shape;
+    const bool lengths = in.size() > 1;
     return {.saved = {{master_of(in[0].dtype), {qkv[0], attention_.heads, qkv[1]}}},
-            .reads_inputs = in.size() > 1 ? Operands{0, 1} : Operands{0},
+            .reads_inputs = lengths ? Operands{0, 1} : Operands{0},
             .reads_outputs = {0},
             .differentiable = {0},
-            .forward_workspace = attention_forward_workspace(stream, attention_, in[0]),
-            .backward_workspace = attention_dgrad_workspace(stream, attention_, in[0])};
+            .forward_workspace = attention_forward_workspace(stream, attention_, in[0], lengths),
+            .backward_workspace = attention_dgrad_workspace(stream, attention_, in[0], lengths)};
   }
 
   void forward(Run& run) const override {

@@ -40,9 +40,12 @@ void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dq
   });
 }
 
-Bytes attention_forward_workspace(const Stream&, const Attention&, const TensorType&) { return 0; }
+Bytes attention_forward_workspace(const Stream&, const Attention&, const TensorType&, bool) {
+  return 0;
+}
 
-Bytes attention_dgrad_workspace(const Stream&, const Attention& attention, const TensorType& qkv) {
+Bytes attention_dgrad_workspace(const Stream&, const Attention& attention, const TensorType& qkv,
+                                bool) {
   const AttentionShape s(attention, qkv.shape);
   return Workspace::padded(static_cast<Bytes>(s.batch * s.heads * s.tokens) * sizeof(float));
 }

@@ -37,11 +37,11 @@ struct Attention {
 void attention_forward(const Stream& stream, const Attention& attention, Tensor y, Tensor lse,
                        Workspace workspace, View qkv, View lengths);
 Bytes attention_forward_workspace(const Stream& stream, const Attention& attention,
-                                  const TensorType& qkv);
+                                  const TensorType& qkv, bool lengths);
 void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dqkv,
                      Workspace workspace, View dy, View qkv, View y, View lse, View lengths);
 Bytes attention_dgrad_workspace(const Stream& stream, const Attention& attention,
-                                const TensorType& qkv);
+                                const TensorType& qkv, bool lengths);
 
 // Whether the device's vendor has a path for it, forward at least.
 bool attention_has_vendor(const Stream& stream, const Attention& attention, const TensorType& qkv,

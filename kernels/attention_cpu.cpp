@@ -164,8 +164,9 @@ void attention_forward(const Stream& stream, const Attention& attention, Tensor 
 }
 
 Bytes attention_forward_workspace(const Stream& stream, const Attention& attention,
-                                  const TensorType& qkv) {
-  if (on_device(stream)) return device<&attention_forward_workspace>(stream, attention, qkv);
+                                  const TensorType& qkv, bool lengths) {
+  if (on_device(stream))
+    return device<&attention_forward_workspace>(stream, attention, qkv, lengths);
   return fast::attention_forward_workspace(stream, attention, qkv);
 }
 
@@ -181,8 +182,8 @@ void attention_dgrad(const Stream& stream, const Attention& attention, Tensor dq
 }
 
 Bytes attention_dgrad_workspace(const Stream& stream, const Attention& attention,
-                                const TensorType& qkv) {
-  if (on_device(stream)) return device<&attention_dgrad_workspace>(stream, attention, qkv);
+                                const TensorType& qkv, bool lengths) {
+  if (on_device(stream)) return device<&attention_dgrad_workspace>(stream, attention, qkv, lengths);
   return fast::attention_dgrad_workspace(stream, attention, qkv);
 }
 

@@ -2,18 +2,34 @@
 // for which the library has fused engines; they stand in no memory. Backward is the decomposition
 // that writes dq once instead of adding to it in any order: its workspace holds a bf16 number for
 // each pair of tokens, which is what a fixed order costs here. Statistics are lse in the library's
-// forward and in ours, so that either forward may precede either backward.
+// forward and in ours, so that either forward may precede either backward. Lengths are a mask on
+// the scores' columns; what stands past them could still meet a weight of zero, and what the
+// library writes there is not documented, so it reads copies with zeros there, and we write zeros
+// after it.
 #include <limits>
 #include <tuple>
 
 #include "kernels/attention_layout.h"
+#include "kernels/copy.h"
 #include "kernels/device/cudnn.h"
 
 namespace framefold {
 namespace gpu {
 namespace {
 
-enum Id : Index { q_id = 1, k_id, v_id, y_id, lse_id, dy_id, dq_id, dk_id, dv_id, delta_id };
+enum Id : Index {
+  q_id = 1,
+  k_id,
+  v_id,
+  y_id,
+  lse_id,
+  dy_id,
+  dq_id,
+  dk_id,
+  dv_id,
+  delta_id,
+  lengths_id
+};
 enum Constant : Index { scale_id = 20, one_id, lowest_id };  // read from the host
 
 constexpr float one = 1, lowest = std::numeric_limits<float>::lowest();
@@ -105,16 +121,26 @@ class Graph {
     made.finalize();
     return y;
   }
+  Value numbers(Value& scores, Index axis) {
+    Value made = like(scores, CUDNN_DATA_INT32);
+    map(CUDNN_POINTWISE_GEN_INDEX, scores, nullptr, made, nullptr, CUDNN_DATA_INT32, axis);
+    return made;
+  }
   // Scores of keys behind their query become as good as minus infinity.
   Value causal(Value& scores) {
-    const auto numbers = [&](Index axis) {
-      Value made = like(scores, CUDNN_DATA_INT32);
-      map(CUDNN_POINTWISE_GEN_INDEX, scores, nullptr, made, nullptr, CUDNN_DATA_INT32, axis);
-      return made;
-    };
-    Value rows = numbers(2), columns = numbers(3);
+    Value rows = numbers(scores, 2), columns = numbers(scores, 3);
+    return kept_where(CUDNN_POINTWISE_CMP_GE, rows, columns, scores);
+  }
+  // So do those of keys past the sample's length.
+  Value within(Value& scores) {
+    Value lengths =
+        tensor(lengths_id, {scores.extents[0], 1, 1, 1}, {1, 1, 1, 1}, CUDNN_DATA_INT32);
+    Value columns = numbers(scores, 3);
+    return kept_where(CUDNN_POINTWISE_CMP_LT, columns, lengths, scores);
+  }
+  Value kept_where(cudnnPointwiseMode_t by, Value& a, Value& b, Value& scores) {
     Value seen = like(scores, CUDNN_DATA_BOOLEAN);
-    map(CUDNN_POINTWISE_CMP_GE, rows, &columns, seen, nullptr, CUDNN_DATA_BOOLEAN);
+    map(by, a, &b, seen, nullptr, CUDNN_DATA_BOOLEAN);
     Value none = constant(lowest_id);
     Value kept = like(scores);
     map(CUDNN_POINTWISE_BINARY_SELECT, scores, &none, kept, &seen);
@@ -126,7 +152,7 @@ class Graph {
 };
 
 struct Kind {
-  bool backward, causal;
+  bool backward, causal, lengths;
 };
 
 constexpr cudnnDataType_t io = CUDNN_DATA_BFLOAT16;
@@ -136,7 +162,7 @@ std::vector<Index> exchanged(std::vector<Index> axes) {
   return axes;
 }
 
-CudnnPlan make_forward(const CudnnTarget& target, const LibraryAttention& a, bool causal) {
+CudnnPlan make_forward(const CudnnTarget& target, const LibraryAttention& a, const Kind& kind) {
   Graph g;
   const Index tokens = a.extents[2];
   Value q = g.tensor(q_id, a.extents, a.packed, io);
@@ -149,7 +175,8 @@ CudnnPlan make_forward(const CudnnTarget& target, const LibraryAttention& a, boo
                          {a.extents[1] * tokens * tokens, tokens * tokens, tokens, 1});
   g.multiply(q, k, scores);
   Value scaled = g.mapped(CUDNN_POINTWISE_MUL, scores, &scale);
-  if (causal) scaled = g.causal(scaled);
+  if (kind.causal) scaled = g.causal(scaled);
+  if (kind.lengths) scaled = g.within(scaled);
   Value most = g.inner(a.statistics, a.row_stride);
   g.reduce(CUDNN_REDUCE_TENSOR_MAX, scaled, most);
   Value less = g.mapped(CUDNN_POINTWISE_SUB, scaled, &most);
@@ -165,7 +192,7 @@ CudnnPlan make_forward(const CudnnTarget& target, const LibraryAttention& a, boo
   return cudnn_plan(target, graph, DType::bf16);
 }
 
-CudnnPlan make_backward(const CudnnTarget& target, const LibraryAttention& a, bool causal) {
+CudnnPlan make_backward(const CudnnTarget& target, const LibraryAttention& a, const Kind& kind) {
   Graph g;
   const Index tokens = a.extents[2];
   Value q = g.tensor(q_id, a.extents, a.packed, io);
@@ -194,7 +221,8 @@ CudnnPlan make_backward(const CudnnTarget& target, const LibraryAttention& a, bo
   g.multiply(q, k, scores);
   Value scaled = g.mapped(CUDNN_POINTWISE_MUL, scores, &scale);
   Value less = g.mapped(CUDNN_POINTWISE_SUB, scaled, &lse);
-  if (causal) less = g.causal(less);
+  if (kind.causal) less = g.causal(less);
+  if (kind.lengths) less = g.within(less);
   Value p = g.mapped(CUDNN_POINTWISE_EXP, less);
   Value of_keys = g.turned(p, io);
   g.multiply(of_keys, dy, dv);
@@ -215,16 +243,16 @@ CudnnPlan make_backward(const CudnnTarget& target, const LibraryAttention& a, bo
 
 CudnnPlan make(const CudnnTarget& target, Kind kind, const AttentionShape& shape) {
   const LibraryAttention a = library_attention(shape);
-  return kind.backward ? make_backward(target, a, kind.causal)
-                       : make_forward(target, a, kind.causal);
+  return kind.backward ? make_backward(target, a, kind) : make_forward(target, a, kind);
 }
 
 CudnnPlan& plan_of(const Stream& stream, Kind kind, const AttentionShape& s) {
-  using Key = std::tuple<int, bool, bool, Index, Index, Index, Index, double>;
+  using Key = std::tuple<int, bool, bool, bool, Index, Index, Index, Index, double>;
   static std::map<Key, CudnnPlan> plans;
   const Key key{stream.device.index,
                 kind.backward,
                 kind.causal,
+                kind.lengths,
                 s.batch,
                 s.tokens,
                 s.heads,
@@ -244,11 +272,24 @@ bool is_hopper(const Stream& stream) {
   return major == 9;
 }
 
-bool has(const Stream& stream, Kind kind, const AttentionShape& s, DType type, bool lengths) {
-  if (!library_supports(s, type, lengths) || !dnn().library) return false;
+bool has(const Stream& stream, Kind kind, const AttentionShape& s, DType type) {
+  if (!library_supports(s, type) || !dnn().library) return false;
   if (kind.backward && !is_hopper(stream)) return false;
   const std::scoped_lock lock(cudnn_lock());
   return plan_of(stream, kind, s).plan.has_value();
+}
+
+// Without what stands past lengths, if there are any.
+View kept(const Stream& stream, Workspace& workspace, View x, View lengths) {
+  if (!lengths) return x;
+  const Tensor copy = workspace.take(x.type());
+  copy_within(stream, copy, x, lengths);
+  return copy;
+}
+
+void bind_masks(std::vector<CudnnBinding>& bindings, const Kind& kind, View lengths) {
+  if (kind.causal || kind.lengths) bindings.push_back({lowest_id, &lowest});
+  if (kind.lengths) bindings.push_back({lengths_id, lengths.data});
 }
 
 Bytes rows_bytes(const AttentionShape& s) {
@@ -258,71 +299,70 @@ Bytes rows_bytes(const AttentionShape& s) {
 bool attention_forward(const Stream& stream, const Attention& attention, Tensor y, Tensor lse,
                        Workspace workspace, View qkv, View lengths) {
   const AttentionShape s(attention, qkv.shape);
-  const Kind kind{false, attention.causal};
-  if (!aligned_to_16(qkv.data, y.data, lse.data) ||
-      !has(stream, kind, s, qkv.dtype, static_cast<bool>(lengths)))
-    return false;
+  const Kind kind{false, attention.causal, static_cast<bool>(lengths)};
+  if (!aligned_to_16(qkv.data, y.data, lse.data) || !has(stream, kind, s, qkv.dtype)) return false;
   const LibraryAttention a = library_attention(s);
-  const auto* q = qkv.as<bf16>();
-  const std::scoped_lock lock(cudnn_lock());
-  CudnnPlan& plan = plan_of(stream, kind, s);
-  const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
-  cudnn_execute(stream, plan, space,
-                {{q_id, q},
-                 {k_id, q + a.key},
-                 {v_id, q + a.value},
-                 {y_id, y.data},
-                 {lse_id, lse.data},
-                 {scale_id, &a.scale},
-                 {lowest_id, &lowest}},
-                attention.causal ? std::size_t{0} : 1);
+  const auto* q = kept(stream, workspace, qkv, lengths).as<bf16>();
+  {
+    const std::scoped_lock lock(cudnn_lock());
+    CudnnPlan& plan = plan_of(stream, kind, s);
+    const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
+    std::vector<CudnnBinding> bindings{{q_id, q},      {k_id, q + a.key},  {v_id, q + a.value},
+                                       {y_id, y.data}, {lse_id, lse.data}, {scale_id, &a.scale}};
+    bind_masks(bindings, kind, lengths);
+    cudnn_execute(stream, plan, space, bindings);
+  }
+  if (!lengths) return true;
+  copy_within(stream, y, y, lengths);
+  const Tensor rows{lse.data, lse.dtype, {s.batch, s.heads, s.tokens, 1}};
+  copy_within(stream, rows, rows, lengths);
   return true;
 }
 
 bool attention_dgrad(const Stream& stream, const Attention& attention, Tensor dqkv,
                      Workspace workspace, View dy, View qkv, View y, View lse, View lengths) {
   const AttentionShape s(attention, qkv.shape);
-  const Kind kind{true, attention.causal};
+  const Kind kind{true, attention.causal, static_cast<bool>(lengths)};
   if (!aligned_to_16(qkv.data, y.data, lse.data, dy.data, dqkv.data) ||
-      !has(stream, kind, s, qkv.dtype, static_cast<bool>(lengths)))
+      !has(stream, kind, s, qkv.dtype))
     return false;
   const LibraryAttention a = library_attention(s);
-  const auto* q = qkv.as<bf16>();
+  const auto* q = kept(stream, workspace, qkv, lengths).as<bf16>();
+  const View slopes = kept(stream, workspace, dy, lengths);
   auto* dq = dqkv.as<bf16>();
-  const std::scoped_lock lock(cudnn_lock());
-  CudnnPlan& plan = plan_of(stream, kind, s);
-  const auto* delta = workspace.take<float>(s.batch * s.heads * s.tokens);
-  const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
-  cudnn_execute(stream, plan, space,
-                {{q_id, q},
-                 {k_id, q + a.key},
-                 {v_id, q + a.value},
-                 {y_id, y.data},
-                 {lse_id, lse.data},
-                 {dy_id, dy.data},
-                 {dq_id, dq},
-                 {dk_id, dq + a.key},
-                 {dv_id, dq + a.value},
-                 {delta_id, delta},
-                 {scale_id, &a.scale},
-                 {one_id, &one},
-                 {lowest_id, &lowest}},
-                attention.causal ? std::size_t{0} : 1);
+  {
+    const std::scoped_lock lock(cudnn_lock());
+    CudnnPlan& plan = plan_of(stream, kind, s);
+    const auto* delta = workspace.take<float>(s.batch * s.heads * s.tokens);
+    const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
+    std::vector<CudnnBinding> bindings{
+        {q_id, q},         {k_id, q + a.key},    {v_id, q + a.value},
+        {y_id, y.data},    {lse_id, lse.data},   {dy_id, slopes.data},
+        {dq_id, dq},       {dk_id, dq + a.key},  {dv_id, dq + a.value},
+        {delta_id, delta}, {scale_id, &a.scale}, {one_id, &one}};
+    bind_masks(bindings, kind, lengths);
+    cudnn_execute(stream, plan, space, bindings);
+  }
+  if (lengths) copy_within(stream, dqkv, dqkv, lengths);
   return true;
 }
 
 template <bool backward>
-Bytes space_of(const Stream& stream, const Attention& attention, const TensorType& qkv) {
+Bytes space_of(const Stream& stream, const Attention& attention, const TensorType& qkv,
+               bool lengths) {
   const AttentionShape s(attention, qkv.shape);
-  const Kind kind{backward, attention.causal};
-  if (!has(stream, kind, s, qkv.dtype, false)) return 0;
+  const Kind kind{backward, attention.causal, lengths};
+  if (!has(stream, kind, s, qkv.dtype)) return 0;
+  const Bytes copies =
+      Workspace::padded(qkv.bytes()) + (backward ? Workspace::padded(qkv.bytes() / 3) : Bytes{0});
   const std::scoped_lock lock(cudnn_lock());
-  return Workspace::padded(plan_of(stream, kind, s).workspace) + (backward ? rows_bytes(s) : 0);
+  return Workspace::padded(plan_of(stream, kind, s).workspace) + (backward ? rows_bytes(s) : 0) +
+         (lengths ? copies : 0);
 }
 
 bool has_attention(const Stream& stream, const Attention& attention, const TensorType& qkv,
                    bool lengths) {
-  return has(stream, {false, attention.causal}, {attention, qkv.shape}, qkv.dtype, lengths);
+  return has(stream, {false, attention.causal, lengths}, {attention, qkv.shape}, qkv.dtype);
 }
 
 const OnVendor<&framefold::attention_forward> forward_path(attention_forward);

@@ -29,10 +29,9 @@ inline LibraryAttention library_attention(const AttentionShape& s) {
 }
 
 // What the library is asked for at all; its engines may have nothing for a shape yet. It has no
-// f32. Lengths stay with ours: what it writes for tokens past them, and whether their values may
-// meet the others', is not documented. Heads of 16 bytes' multiples keep q, k and v aligned.
-inline bool library_supports(const AttentionShape& s, DType type, bool lengths) {
-  return type == DType::bf16 && !lengths && s.depth > 0 && s.depth % 8 == 0;
+// f32. Heads of 16 bytes' multiples keep q, k and v aligned.
+inline bool library_supports(const AttentionShape& s, DType type) {
+  return type == DType::bf16 && s.depth > 0 && s.depth % 8 == 0;
 }
 
 }  // namespace framefold

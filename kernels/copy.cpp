@@ -1,5 +1,6 @@
 #include "kernels/copy.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/device.h"
@@ -96,6 +97,24 @@ void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* fr
     });
   for_parts(stream, bytes, count, [&](Index block, Index offset, std::size_t length) {
     std::memcpy(target + block * to_stride + offset, source + block * from_stride + offset, length);
+  });
+}
+
+void copy_within(const Stream& stream, Tensor to, View from, View lengths) {
+  if (on_device(stream)) return device<&copy_within>(stream, to, from, lengths);
+  const Index rows = to.shape[-2];
+  const Index samples = to.shape[0];
+  const auto step = static_cast<Index>(TensorType{to.dtype, {rows, to.shape[-1]}}.bytes());
+  const Index count = step == 0 ? 0 : static_cast<Index>(to.bytes()) / step;
+  parallel_for(stream, count, 1 + grain / std::max<Index>(step, 1), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Index length = lengths.as<std::int32_t>()[i / (count / samples)];
+      const Index kept = std::clamp<Index>(length, 0, rows) * (step / rows);
+      auto* target = static_cast<std::byte*>(to.data) + i * step;
+      const auto* source = static_cast<const std::byte*>(from.data) + i * step;
+      if (target != source) std::memcpy(target, source, static_cast<std::size_t>(kept));
+      std::memset(target + kept, 0, static_cast<std::size_t>(step - kept));
+    }
   });
 }
 

@@ -32,6 +32,9 @@ void for_element(DType type, F&& f) {
 // Block i stands `i * stride` bytes behind the first; source and target do not overlap.
 void copy_blocks(const Stream& stream, void* to, Index to_stride, const void* from,
                  Index from_stride, Index bytes, Index count);
+// Of [B, ..., N, C] the first lengths[b] of a sample's N; past them zeros, whatever stood there.
+// `to` may be `from`.
+void copy_within(const Stream& stream, Tensor to, View from, View lengths);
 void zero_blocks(const Stream& stream, void* to, Index to_stride, Index bytes, Index count);
 
 // Whole blocks of to_stride bytes: `head` zeros, `bytes` of the source, whose blocks lie end to

@@ -63,9 +63,9 @@ Outcome run(const Stream& stream, const Attention& options, const Array<>& qkv, 
   Array<> dqkv{qkv.shape};
   const TensorType type = View(qkv).type();
   const auto space = [](Bytes bytes) { return std::vector<double>(bytes / sizeof(double) + 1); };
-  const Bytes forward = attention_forward_workspace(stream, options, type);
+  const Bytes forward = attention_forward_workspace(stream, options, type, false);
   attention_forward(stream, options, y, lse, {space(forward).data(), forward}, qkv, lengths);
-  const Bytes backward = attention_dgrad_workspace(stream, options, type);
+  const Bytes backward = attention_dgrad_workspace(stream, options, type, false);
   attention_dgrad(stream, options, dqkv, {space(backward).data(), backward}, dy, qkv, y, lse,
                   lengths);
   return {y.values, lse.values, dqkv.values};

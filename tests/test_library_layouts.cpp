@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/attention_layout.h"
 #include "kernels/convolution_layout.h"
+#include "kernels/copy.h"
 #include "kernels/lstm_layout.h"
 #include "kernels/matmul_layout.h"
 #include "kernels/permute.h"
@@ -259,10 +261,90 @@ TEST(LibraryLayouts, AttentionIsOurs) {
           EXPECT_NEAR(y[at(a.plain, b, h, i, c)], sum, 1e-5);
         }
       }
-  EXPECT_TRUE(library_supports(shape, DType::bf16, false));
-  EXPECT_FALSE(library_supports(shape, DType::f32, false));
-  EXPECT_FALSE(library_supports(shape, DType::bf16, true));
-  EXPECT_FALSE(library_supports({attention, {2, 5, 3 * 2 * 12}}, DType::bf16, false));
+  EXPECT_TRUE(library_supports(shape, DType::bf16));
+  EXPECT_FALSE(library_supports(shape, DType::f32));
+  EXPECT_FALSE(library_supports({attention, {2, 5, 3 * 2 * 12}}, DType::bf16));
+}
+
+// cuDNN's graphs with lengths, computed on [N, d] of one head as they say: a mask on the scores'
+// columns, on operands without what stands past the lengths; outputs are cut afterwards.
+TEST(LibraryLayouts, AttentionWithLengthsIsOurs) {
+  const Stream reference{.path = Path::reference};
+  constexpr Index batch = 3, tokens = 5, depth = 8;
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr double lowest = std::numeric_limits<float>::lowest();
+  const std::int32_t given[] = {5, 2, 0};
+  const View lengths{given, DType::i32, {batch}};
+  for (const bool causal : {false, true}) {
+    const Attention attention{.heads = 1, .causal = causal};
+    const Shape wide{batch, tokens, 3 * depth}, narrow{batch, tokens, depth};
+    auto qkv = drawn(wide.size(), 1), dy = drawn(narrow.size(), 2);
+    for (Index b = 0; b < batch; ++b)
+      for (Index n = given[b]; n < tokens; ++n) {
+        std::fill_n(qkv.begin() + (b * tokens + n) * 3 * depth, 3 * depth, nan);
+        std::fill_n(dy.begin() + (b * tokens + n) * depth, depth, nan);
+      }
+    std::vector<float> y(dy.size()), dqkv(qkv.size()), lse(batch * tokens);
+    const Tensor to_y{y.data(), DType::f32, narrow}, to_dqkv{dqkv.data(), DType::f32, wide};
+    const Tensor rows{lse.data(), DType::f32, {batch, 1, tokens}};
+    const View from{qkv.data(), DType::f32, wide}, slopes{dy.data(), DType::f32, narrow};
+    attention_forward(reference, attention, to_y, rows, {}, from, lengths);
+    attention_dgrad(reference, attention, to_dqkv, {}, slopes, from, to_y, rows, lengths);
+
+    std::vector<float> kept_qkv(qkv.size()), kept_dy(dy.size());
+    copy_within(reference, {kept_qkv.data(), DType::f32, wide}, from, lengths);
+    copy_within(reference, {kept_dy.data(), DType::f32, narrow}, slopes, lengths);
+    const double scale = 1 / std::sqrt(static_cast<double>(depth));
+    for (Index b = 0; b < batch; ++b) {
+      const auto at = [&](Index n, Index part, Index c) {
+        return static_cast<double>(
+            kept_qkv[static_cast<std::size_t>(((b * tokens + n) * 3 + part) * depth + c)]);
+      };
+      const auto slope = [&](Index n, Index c) {
+        return static_cast<double>(kept_dy[static_cast<std::size_t>((b * tokens + n) * depth + c)]);
+      };
+      const auto score = [&](Index i, Index j) {
+        double sum = 0;
+        for (Index c = 0; c < depth; ++c) sum += at(i, 0, c) * at(j, 1, c);
+        return j >= given[b] || (causal && j > i) ? lowest : scale * sum;
+      };
+      std::vector<double> gradient(static_cast<std::size_t>(tokens * 3 * depth));
+      const auto dat = [&](Index n, Index part, Index c) -> double& {
+        return gradient[static_cast<std::size_t>((n * 3 + part) * depth + c)];
+      };
+      for (Index i = 0; i < tokens; ++i) {
+        double most = lowest, total = 0;
+        for (Index j = 0; j < tokens; ++j) most = std::max(most, score(i, j));
+        for (Index j = 0; j < tokens; ++j) total += std::exp(score(i, j) - most);
+        const bool within = i < given[b];
+        const double statistic = within ? most + std::log(total) : 0;  // cut afterwards
+        EXPECT_NEAR(lse[static_cast<std::size_t>(b * tokens + i)], statistic, 1e-5);
+        double delta = 0;
+        for (Index c = 0; c < depth; ++c) {
+          double sum = 0;
+          for (Index j = 0; j < tokens; ++j)
+            sum += std::exp(score(i, j) - most) / total * at(j, 2, c);
+          if (!within) sum = 0;  // cut afterwards
+          EXPECT_NEAR(y[static_cast<std::size_t>((b * tokens + i) * depth + c)], sum, 1e-5);
+          delta += slope(i, c) * sum;
+        }
+        for (Index j = 0; j < tokens; ++j) {
+          const double p = std::exp(score(i, j) - statistic);
+          double against = 0;
+          for (Index c = 0; c < depth; ++c) against += slope(i, c) * at(j, 2, c);
+          const double ds = scale * p * (against - delta);
+          for (Index c = 0; c < depth; ++c) {
+            dat(i, 0, c) += ds * at(j, 1, c);
+            dat(j, 1, c) += ds * at(i, 0, c);
+            dat(j, 2, c) += p * slope(i, c);
+          }
+        }
+      }
+      for (Index i = 0; i < tokens * 3 * depth; ++i)
+        EXPECT_NEAR(dqkv[static_cast<std::size_t>(b * tokens * 3 * depth + i)],
+                    gradient[static_cast<std::size_t>(i)], 1e-5);
+    }
+  }
 }
 
 // cuDNN's LSTM: h[t] of one sample from linear layers 0 to 7 and the input's biases.

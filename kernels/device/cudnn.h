@@ -202,14 +202,14 @@ struct CudnnBinding {
   const void* data;
 };
 
-// Under the lock; `space` is the plan's workspace. The graph has not the last `unused` operands.
+// Under the lock; `space` is the plan's workspace.
 inline void cudnn_execute(const Stream& stream, CudnnPlan& plan, const void* space,
-                          std::initializer_list<CudnnBinding> bindings, std::size_t unused = 0) {
+                          const std::vector<CudnnBinding>& bindings) {
   std::vector<Index> ids;
   std::vector<const void*> data;
-  for (auto one = bindings.begin(); one + unused != bindings.end(); ++one) {
-    ids.push_back(one->id);
-    data.push_back(one->data);
+  for (const CudnnBinding& one : bindings) {
+    ids.push_back(one.id);
+    data.push_back(one.data);
   }
   Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);

@@ -16,10 +16,11 @@ CudnnPlan plan_for(const Kind& kind, Index tokens, Index depth) {
 
 TEST(CudnnAttention, MakesPlansForADescribedGpu) {
   if (!dnn().library) GTEST_SKIP() << "libcudnn is not here";
-  for (const bool causal : {false, true})
+  for (const auto& [causal, lengths] :
+       {std::pair{false, false}, {true, false}, {false, true}, {true, true}})
     for (const auto& [tokens, depth] : {std::pair<Index, Index>{1568, 64}, {100, 24}}) {
-      const CudnnPlan forward = plan_for({false, causal}, tokens, depth);
-      const CudnnPlan backward = plan_for({true, causal}, tokens, depth);
+      const CudnnPlan forward = plan_for({false, causal, lengths}, tokens, depth);
+      const CudnnPlan backward = plan_for({true, causal, lengths}, tokens, depth);
       ASSERT_TRUE(forward.plan && backward.plan) << tokens << " tokens, depth " << depth;
       // Scores never stand in memory forward; backward, once in bf16.
       EXPECT_LT(forward.workspace, Bytes{4096});
@@ -32,7 +33,7 @@ TEST(CudnnAttention, MakesPlansForADescribedGpu) {
 
 TEST(CudnnAttention, HasNothingForHeadsThatAreTooDeep) {
   if (!dnn().library) GTEST_SKIP() << "libcudnn is not here";
-  EXPECT_FALSE(plan_for({true, false}, 100, 520).plan.has_value());
+  EXPECT_FALSE(plan_for({true, false, false}, 100, 520).plan.has_value());
 }
 
 }  // namespace
