@@ -1,3 +1,4 @@
+// The planner is one walk whose parts share its state, so it stands in one long file.
 #include "engine/plan.h"
 
 #include <algorithm>
@@ -141,7 +142,7 @@ class Planner {
       const auto at = static_cast<std::size_t>(n);
       if (!needed_[at] || !needed_[at + 1]) continue;
       const Graph::Node& next = node(n + 1);
-      if (node(n).out.size() != 1 || !(next.in[0] == node(n).out[0])) continue;
+      if (node(n).out.size() != 1 || next.in.empty() || !(next.in[0] == node(n).out[0])) continue;
       const OpPtr op = next.op->joined_to(*node(n).op, types(node(n).in));
       if (!op) continue;
       if (node(n).block != next.block) opened_.insert(n + 1);
