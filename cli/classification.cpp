@@ -89,10 +89,11 @@ Picture confusion_picture(const Classification& found) {
 }
 
 Json to_json(const Classification& found) {
-  Json json{{"videos", found.videos},   {"clips", found.clips},
-            {"loss", found.loss},       {"top1", found.top1()},
-            {"top5", found.top5()},     {"baseline_largest_class", found.largest_class()},
-            {"classes", Json::array()}, {"confusion", Json::array()}};
+  Json json{{"videos", found.videos},    {"clips", found.clips},
+            {"loss", found.loss},        {"top1", found.top1()},
+            {"top5", found.top5()},      {"baseline_largest_class", found.largest_class()},
+            {"bad", found.bad},          {"classes", Json::array()},
+            {"confusion", Json::array()}};
   const std::size_t count = found.classes.size();
   for (const ClassRow& row : class_rows(found)) {
     Json& added = json["classes"].emplace_back(
@@ -112,7 +113,7 @@ ClassifierEvaluator::ClassifierEvaluator(const Config& config,
     : dataset_(std::move(dataset)),
       classes_(std::move(classes)),
       parameters_(parameters),
-      skip_bad_(config.data.on_bad == "skip") {
+      allowed_(bad_samples(config.data)) {
   std::vector<Video> all;
   std::size_t views = 1;
   for (Index i = 0; i < dataset_->size(); ++i) {
@@ -130,22 +131,12 @@ ClassifierEvaluator::ClassifierEvaluator(const Config& config,
     plans_.push_back(compile_evaluation(config, batch));
 }
 
-bool ClassifierEvaluator::read(Index sample, const Tensor& clip) const {
-  try {
-    dataset_->read(sample, {}, clip);
-    return true;
-  } catch (const Error& error) {
-    const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
-    if (!skip_bad_ || !damaged) throw;
-    return false;
-  }
-}
-
 Classification ClassifierEvaluator::run() {
   const std::size_t classes = classes_.size();
   const Shape shape = dataset_->shape();
   std::vector<float> probabilities(samples_.size() * classes);
   std::vector<bool> good(samples_.size());
+  Classification found{.classes = classes_};
   std::size_t done = 0;
   for (const Compiled& compiled : plans_) {
     Executor executor(compiled.plan, parameters_);
@@ -155,15 +146,16 @@ Classification ClassifierEvaluator::run() {
     const auto batch = at(compiled.batch);
     for (; done + batch <= samples_.size(); done += batch) {
       for (std::size_t row = 0; row < batch; ++row)
-        good[done + row] = read(samples_[done + row],
-                                {clips + static_cast<Index>(row) * shape.size(), DType::u8, shape});
+        good[done + row] =
+            read_or_leave(*dataset_, samples_[done + row],
+                          {clips + static_cast<Index>(row) * shape.size(), DType::u8, shape},
+                          allowed_, found.bad);
       executor.run({}, false);
       std::copy_n(executor.value(compiled.probabilities).as<float>(), batch * classes,
                   probabilities.data() + done * classes);
     }
   }
 
-  Classification found{.classes = classes_};
   std::vector<double> mean(classes);
   std::vector<float> label(classes);
   std::size_t view = 0;
@@ -180,7 +172,6 @@ Classification ClassifierEvaluator::run() {
       ++views;
     }
     found.clips += views;
-    found.bad += std::ssize(video.views) - views;
     if (views > 0) found.add(own, mean.data());
   }
   if (found.videos == 0) fail(ErrorCode::format, "evaluation: no held-out video can be read");

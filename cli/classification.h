@@ -18,9 +18,9 @@ namespace framefold {
 
 struct Classification {
   std::vector<std::string> classes;
-  Index videos = 0, clips = 0;  // clips: views of them
-  Index bad = 0;                // damaged views left out, where data.on_bad is skip
-  double loss = 0;              // mean over clips, labels not smoothed
+  Index videos = 0, clips = 0;   // clips: views of them
+  std::vector<std::string> bad;  // what is wrong with views left out, where data.on_bad is skip
+  double loss = 0;               // mean over clips, labels not smoothed
   Index right = 0, among_five = 0;
   std::vector<Index> confusion;  // [K, K] videos: rows are their classes, columns what was said
 
@@ -52,8 +52,6 @@ class ClassifierEvaluator {
   Classification run();
 
  private:
-  bool read(Index sample, const Tensor& clip) const;  // false: damaged, and to be left out
-
   struct Video {
     std::vector<Index> views;
   };
@@ -61,7 +59,7 @@ class ClassifierEvaluator {
   std::shared_ptr<const Dataset> dataset_;
   std::vector<std::string> classes_;
   Parameters& parameters_;
-  bool skip_bad_;
+  BadSamples allowed_;
   std::vector<Video> videos_;
   std::vector<Index> samples_;
   std::vector<Compiled> plans_;  // of the batch, of the rest

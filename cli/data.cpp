@@ -26,7 +26,8 @@ LabelledRow row_of(const std::string& label, View clip) {
   LabelledRow row{label, {}};
   const Index frames = clip.shape[0], shown = std::min<Index>(8, frames);
   for (Index t = 0; t < shown; ++t)
-    row.frames.push_back(frame_of(clip, shown == 1 ? 0 : t * (frames - 1) / (shown - 1)));
+    row.frames.push_back(
+        enlarged(frame_of(clip, shown == 1 ? 0 : t * (frames - 1) / (shown - 1)), 64));
   return row;
 }
 

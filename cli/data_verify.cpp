@@ -129,6 +129,8 @@ void examine(Finding& finding, const Target& target, Index least, const VideoFil
     if (error.code() == ErrorCode::unavailable) throw;
     finding.verdict = is_cut(error.what()) ? Verdict::truncated : Verdict::unreadable;
     finding.detail = error.what();
+    const std::string named = target.entry.path + ": ";  // the line begins with it
+    if (finding.detail.starts_with(named)) finding.detail.erase(0, named.size());
   } catch (const std::exception& error) {
     finding.detail = error.what();
   }
@@ -202,6 +204,12 @@ void write_quarantine(const std::vector<Finding>& findings, const std::string& p
 
 void verify(const Arguments& arguments) {
   std::vector<Finding> absent;
+  // Before hours of decoding, not after.
+  const std::filesystem::path folder =
+      std::filesystem::absolute(arguments.quarantine).parent_path();
+  if (::access(folder.c_str(), W_OK) != 0)
+    fail(ErrorCode::file, "no file can be written in ", folder.string(),
+         "; choose another --quarantine");
   VideoFiles::Options options;
   if (arguments.isolate) options.codecs = isolated_codecs();
   const auto files = std::make_shared<const VideoFiles>(std::move(options));
@@ -233,7 +241,9 @@ void verify(const Arguments& arguments) {
     lines += text(good, " of ", findings.size(), " good");
     for (std::size_t i = 0; i + 1 < counts.size(); ++i)
       if (counts[i] > 0) lines += text(", ", counts[i], ' ', verdict_names[i]);
-    print(lines + text("; unusable ones are listed in ", arguments.quarantine, '\n'));
+    const bool usable = std::ranges::none_of(
+        findings, [](const Finding& finding) { return finding.verdict <= Verdict::too_short; });
+    print(lines + (usable ? "" : "; unusable ones are listed in " + arguments.quarantine) + '\n');
   }
   if (good < static_cast<Index>(findings.size())) throw CLI::RuntimeError(exit_data);
 }

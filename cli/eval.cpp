@@ -56,6 +56,7 @@ void run(const Arguments& arguments) {
     row("mean colour of the nearest visible tubelets", "baseline_visible_neighbours",
         masked->neighbours);
   }
+  json["bad"] = trained.note_bad();
   if (arguments.json) return print(json);
   print(text(clips.description(), "\n", found.quality.clips, " clips, step ", trained.step, ", ",
              trained.config.model.loss, " loss ", with_digits(found.loss, 5), "\n\n",

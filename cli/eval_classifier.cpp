@@ -16,6 +16,7 @@ void eval_classifier(const Trained& trained, std::string picture, bool as_json) 
   if (picture.empty()) picture = (trained.run.path() / "confusion.png").string();
   write_file(picture, encode_png(confusion_picture(found)));
 
+  for (const std::string& message : found.bad) ProgressLine().note("left out: " + message);
   if (as_json) {
     Json json{{"run", trained.run.path().string()},
               {"checkpoint", trained.checkpoint.string()},

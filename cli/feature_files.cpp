@@ -36,22 +36,12 @@ Encoder compile_encoder(const Config& config, FeatureKind kind, Index batch) {
 class Reader {
  public:
   Reader(const DataConfig& data, const Dataset& clips)
-      : clips_(clips), skip_(data.on_bad == "skip"), budget_(data.bad_budget) {}
+      : clips_(clips), allowed_(bad_samples(data)) {}
 
   // False where the clip is damaged and may be left out; an Error where it may not.
   bool read(Index row, void* clip) {
-    try {
-      clips_.read(row, {}, {clip, DType::u8, clips_.shape()});
-    } catch (const Error& error) {
-      const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
-      if (!skip_ || !damaged) throw;
-      const std::string name = clips_.name(row), why = error.what();
-      skipped.push_back(why.find(name) == std::string::npos ? name + ": " + why : why);
-      if (budget_ > 0 && std::ssize(skipped) > budget_)
-        fail(ErrorCode::format, skipped.size(), " clips were damaged, ", budget_,
-             " are allowed (data.bad_budget); the last: ", skipped.back());
-      return false;
-    }
+    const Tensor to{clip, DType::u8, clips_.shape()};
+    if (!read_or_leave(clips_, row, to, allowed_, skipped)) return false;
     good.push_back(row);
     return true;
   }
@@ -61,8 +51,7 @@ class Reader {
 
  private:
   const Dataset& clips_;
-  bool skip_;
-  Index budget_;
+  BadSamples allowed_;
 };
 
 void encode_clips(const Config& config, const Dataset& clips, FeatureKind kind,

@@ -162,22 +162,30 @@ Split open_parts(const Config& config) {
 Split open_data(const Config& config, bool replacing) {
   Split parts = open_parts(config);
   if (config.data.on_bad == "skip" && replacing && parts.held_out)
-    parts.held_out = std::make_shared<const Replacing>(parts.held_out);
+    parts.held_out = std::make_shared<const Replacing>(parts.held_out, config.data.bad_budget);
   return parts;
 }
 
 std::shared_ptr<const Dataset> plain_training(const Split& data, const Config& config) {
   auto plain = data.train->plain();
   if (!plain) plain = data.train;
-  return config.data.on_bad == "skip" ? std::make_shared<const Replacing>(plain) : plain;
+  if (config.data.on_bad != "skip") return plain;
+  return std::make_shared<const Replacing>(plain, config.data.bad_budget);
 }
+
+std::vector<std::string> bad_clips(const Dataset& dataset) {
+  const auto* replacing = dynamic_cast<const Replacing*>(&dataset);
+  return replacing == nullptr ? std::vector<std::string>{} : replacing->bad();
+}
+
+BadSamples bad_samples(const DataConfig& data) { return {data.on_bad == "skip", data.bad_budget}; }
 
 LoaderOptions loader_options(const Config& config) {
   return {.batch = config.train.batch,
           .workers = static_cast<int>(config.data.workers),
           .prefetch = config.data.prefetch,
           .seed = static_cast<std::uint64_t>(config.train.seed),
-          .bad = {config.data.on_bad == "skip", config.data.bad_budget},
+          .bad = bad_samples(config.data),
           .repeats = config.data.repeats};
 }
 

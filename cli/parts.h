@@ -21,10 +21,13 @@ namespace framefold {
 Split open_data(const Config& config, bool replacing = true);
 // Its training clips without augmentation, bad ones replaced where the configuration says so.
 std::shared_ptr<const Dataset> plain_training(const Split& data, const Config& config);
+// What is wrong with each bad clip that another replaced, so far, in a dataset of those two.
+std::vector<std::string> bad_clips(const Dataset& dataset);
 Augmentation augmentation_of(const AugmentConfig& augment);
 // Mixes the clips of the batch of a step, and their labels [B, classes], where that is wanted.
 void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips,
                float* labels = nullptr, Index classes = 0);
+BadSamples bad_samples(const DataConfig& data);
 LoaderOptions loader_options(const Config& config);  // of training
 
 Stream stream_of(const TrainConfig& train);
@@ -87,6 +90,7 @@ class LoaderSource final : public BatchSource {
   std::vector<std::string> names() const override { return loader_.names(batch_); }
 
   const Loader& loader() const { return loader_; }
+  void count_bad_from(Index before) { loader_.count_bad_from(before); }
 
  private:
   float* label(Tensor labels) const {

@@ -110,6 +110,7 @@ void run(const Arguments& arguments) {
                with_digits(sample.quality.mse, 5), file(".png").string()});
   });
   if (!evaluator.caveat().empty()) ProgressLine().note(evaluator.caveat());
+  trained.note_bad();
   curves.write(out, found);
   write_file(out / "quality.json", json.dump(2) + '\n');
   arguments.json ? print(json) : print(table.text());

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "cli/print.h"
 #include "engine/checkpoint.h"
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -12,6 +13,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Index mean_clips = 1000;  // of the training data, at most
+
+void note_left_out(const Split& parts) {
+  for (const std::string& message : parts.skipped) ProgressLine().note("left out: " + message);
+}
 
 }  // namespace
 
@@ -76,13 +81,25 @@ Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arg
     other.data.path = arguments.data;
     other.data.held_out_path.clear();
     other.data.held_out = 1;
-    clips = open_data(other, !other.task.classifies()).held_out;
+    const Split parts = open_data(other, !other.task.classifies());
+    note_left_out(parts);
+    clips = parts.held_out;
   }
 }
 
 const Split& Trained::data() {
-  if (!data_) data_ = open_data(config, !config.task.classifies());
+  if (!data_) {
+    data_ = open_data(config, !config.task.classifies());
+    note_left_out(*data_);
+  }
   return *data_;
+}
+
+std::vector<std::string> Trained::note_bad() const {
+  const std::vector<std::string> bad = bad_clips(*clips);
+  for (const std::string& message : bad)
+    ProgressLine().note("bad, another takes its place: " + message);
+  return bad;
 }
 
 std::vector<float> Trained::mean() {

@@ -29,6 +29,8 @@ struct Trained {
 
   const Split& data();        // the run's own, opened when first asked for
   std::vector<float> mean();  // the mean clip of its training data
+  // Says which clips are bad and were replaced so far, on standard error; returns what it said.
+  std::vector<std::string> note_bad() const;
 
   RunDirectory run;
   Config config;

@@ -93,8 +93,9 @@ TrainingRun::TrainingRun(RunDirectory directory, const Config& config, bool resu
                                        resumed ? std::optional<Index>(step()) : std::nullopt);
   for (const MetricRow& row : metrics_->rows()) {
     seconds_before_ = row[Column::seconds].value_or(seconds_before_);
-    bad_before_ = static_cast<Index>(row[Column::bad_samples].value_or(bad_before_));
+    bad_ = static_cast<Index>(row[Column::bad_samples].value_or(static_cast<double>(bad_)));
   }
+  parts_.source->count_bad_from(bad_);
   summary_.seconds = seconds_before_;
   summary_.step = step();
   if (resumed && fs::exists(directory_.environment()))
@@ -176,13 +177,13 @@ void TrainingRun::after_step(const StepRecord& record) {
     row[Column::clips_per_second] = window_.clips_per_second();
     row[Column::data_share] = window_.data / window_.seconds;
     row[Column::seconds] = summary_.seconds;
-    row[Column::bad_samples] = static_cast<double>(bad_before_ + parts_.source->loader().bad());
+    row[Column::bad_samples] = bad_met();
     metrics_->add(row);
     window_ = {};
   }
   if (const Index bad = parts_.source->loader().bad(); bad > bad_) {
     progress_.note(text("step ", step, ": ", bad - bad_, " bad samples, others take their place (",
-                        bad_before_ + bad, " in all): ", parts_.source->loader().last_bad()));
+                        bad, " in all): ", parts_.source->loader().last_bad()));
     bad_ = bad;
   }
   if (record.skipped)
@@ -207,6 +208,15 @@ std::string TrainingRun::progress_text(const StepRecord& record) const {
               " left");
 }
 
+double TrainingRun::bad_met() const { return static_cast<double>(parts_.source->loader().bad()); }
+
+void TrainingRun::note_held_out_bad(const std::vector<std::string>& bad, const char* what) {
+  if (std::ssize(bad) > held_out_bad_)
+    progress_.note(text("step ", step(), ": ", bad.size(), " held-out clips are bad, ", what,
+                        "; the last: ", bad.back()));
+  held_out_bad_ = std::ssize(bad);
+}
+
 // Returns the share that is named wrongly.
 double TrainingRun::evaluate_classes(Index step) {
   if (!classifier_evaluator_)
@@ -217,8 +227,10 @@ double TrainingRun::evaluate_classes(Index step) {
   evaluated_step_ = step;
   const Classification& found = *summary_.classified;
   MetricRow row{step, {}};
+  note_held_out_bad(found.bad, "left out");
+  row[Column::bad_samples] = bad_met();
   row[Column::held_out_loss] = found.loss;
-  if (config_.data.on_bad == "skip") row[Column::held_out_bad] = static_cast<double>(found.bad);
+  row[Column::held_out_bad] = static_cast<double>(found.bad.size());
   row[Column::held_out_top1] = found.top1();
   row[Column::held_out_top5] = found.top5();
   metrics_->add(row);
@@ -235,7 +247,12 @@ double TrainingRun::evaluate(Index step) {
     evaluator_ = std::make_unique<Evaluator>(config_, parts_.data.held_out,
                                              config_.train.evaluate_clips, *parts_.parameters);
     auto mean = load_mean_clip(directory_, parts_.data.train->shape());
-    if (!mean) mean = make_mean_clip(directory_, *plain_training(parts_.data, config_));
+    if (!mean) {
+      const auto plain = plain_training(parts_.data, config_);
+      mean = make_mean_clip(directory_, *plain);
+      if (const auto bad = bad_clips(*plain); !bad.empty())
+        progress_.note(text("the mean clip is without ", bad.size(), " that are bad"));
+    }
     summary_.baselines = baselines(*parts_.data.held_out, evaluator_->clips(), *mean);
   }
   Samples samples(parts_.data.held_out->shape());
@@ -245,9 +262,11 @@ double TrainingRun::evaluate(Index step) {
   summary_.caveat = evaluator_->caveat();
   evaluated_step_ = step;
   const HeldOut& found = *summary_.held_out;
+  const std::vector<std::string> bad = bad_clips(*parts_.data.held_out);
+  note_held_out_bad(bad, "others take their place");
   MetricRow row{step, {}};
-  if (const auto* replacing = dynamic_cast<const Replacing*>(parts_.data.held_out.get()))
-    row[Column::held_out_bad] = static_cast<double>(replacing->bad());
+  row[Column::bad_samples] = bad_met();
+  row[Column::held_out_bad] = static_cast<double>(bad.size());
   row[Column::held_out_loss] = found.loss;
   row[Column::held_out_mse] = found.quality.mse;
   row[Column::held_out_psnr] = found.quality.psnr;

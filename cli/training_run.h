@@ -41,6 +41,8 @@ class TrainingRun {
   double evaluate_classes(Index step);
   void save_pictures(const Samples& samples, Index step);
   void write_report();
+  double bad_met() const;  // bad samples of training
+  void note_held_out_bad(const std::vector<std::string>& bad, const char* what);
   std::string progress_text(const StepRecord& record) const;
 
   RunDirectory directory_;
@@ -66,9 +68,9 @@ class TrainingRun {
   // Of the process, since the last row of metrics, since the last progress line.
   Window total_, window_, shown_;
   std::chrono::steady_clock::time_point start_;
-  std::string refusal_;             // of the device, said once
-  Index bad_before_ = 0, bad_ = 0;  // samples others replaced: in earlier sessions, said of this
-  double seconds_before_ = 0;       // of the run's earlier sessions
+  std::string refusal_;               // of the device, said once
+  Index bad_ = 0, held_out_bad_ = 0;  // samples others replaced, as they were told last
+  double seconds_before_ = 0;         // of the run's earlier sessions
 };
 
 // Milliseconds since this process was started, at most 10 too many: what the kernel counts in.

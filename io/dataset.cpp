@@ -50,6 +50,39 @@ void Dataset::read(Index index, Random random, Tensor clip) const {
   do_read(index, random, clip);
 }
 
+namespace {
+
+bool is_damage(const Error& error) {
+  return error.code() == ErrorCode::format || error.code() == ErrorCode::file;
+}
+
+// What is wrong with a sample, its name included.
+std::string damage_of(const Dataset& dataset, Index sample, const Error& error) {
+  const std::string name = dataset.name(sample), why = error.what();
+  return why.find(name) == std::string::npos ? name + ": " + why : why;
+}
+
+void keep_budget(std::size_t bad, Index budget, const std::string& last) {
+  if (budget > 0 && bad > static_cast<std::size_t>(budget))
+    fail(ErrorCode::format, bad, " samples were bad, ", budget,
+         " are allowed (data.bad_budget); the last: ", last);
+}
+
+}  // namespace
+
+bool read_or_leave(const Dataset& dataset, Index sample, Tensor clip, const BadSamples& allowed,
+                   std::vector<std::string>& bad) {
+  try {
+    dataset.read(sample, {}, clip);
+    return true;
+  } catch (const Error& error) {
+    if (!allowed.skip || !is_damage(error)) throw;
+    bad.push_back(damage_of(dataset, sample, error));
+    keep_budget(bad.size(), allowed.budget, bad.back());
+    return false;
+  }
+}
+
 void read_good(const Dataset& dataset, Index& sample, Random others,
                const std::function<Random(Index)>& random_of, Tensor clip,
                const std::function<void(const Error&)>& bad) {
@@ -58,8 +91,7 @@ void read_good(const Dataset& dataset, Index& sample, Random others,
     try {
       return dataset.read(sample, random_of(sample), clip);
     } catch (const Error& error) {
-      const bool damaged = error.code() == ErrorCode::format || error.code() == ErrorCode::file;
-      if (!damaged || drawn == most) throw;
+      if (!is_damage(error) || drawn == most) throw;
       bad(error);
     }
     sample = others.below(drawn, static_cast<std::uint32_t>(dataset.size()));
@@ -67,10 +99,38 @@ void read_good(const Dataset& dataset, Index& sample, Random others,
 }
 
 void Replacing::do_read(Index index, Random random, Tensor clip) const {
-  Index sample = index;
+  Index sample = at(index);
+  const auto note = [&](const Error& error) {
+    const std::string message = damage_of(*dataset_, sample, error);
+    const std::lock_guard lock(mutex_);
+    bad_.insert_or_assign(sample, message);
+    keep_budget(bad_.size(), budget_, message);
+  };
   read_good(
       *dataset_, sample, {0, static_cast<std::uint64_t>(index)}, [&](Index) { return random; },
-      clip, [&](const Error&) { ++bad_; });
+      clip, note);
+  if (sample == index) return;
+  const std::lock_guard lock(mutex_);
+  stand_ins_[index] = sample;
+}
+
+Index Replacing::at(Index index) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = stand_ins_.find(index);
+  return found == stand_ins_.end() ? index : found->second;
+}
+
+std::string Replacing::name(Index index) const {
+  const Index shown = at(index);
+  if (shown == index) return dataset_->name(index);
+  return text(dataset_->name(shown), " in place of ", dataset_->name(index), ", which is bad");
+}
+
+std::vector<std::string> Replacing::bad() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> messages;
+  for (const auto& [index, message] : bad_) messages.push_back(message);
+  return messages;
 }
 
 Index held_out_of(Index size, double fraction) {

@@ -7,10 +7,11 @@
 // What a sample may vary by (where its window starts, augmentation) is drawn from `random`.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,29 +69,46 @@ void read_good(const Dataset& dataset, Index& sample, Random others,
                const std::function<Random(Index)>& random_of, Tensor clip,
                const std::function<void(const Error&)>& bad);
 
-// A dataset whose bad samples others replace, drawn by the bad one's index.
+// Reads `sample` where it is good. Otherwise says at the end of `bad` what is wrong with it and
+// returns false, or throws: where nothing is to be skipped, and past the budget.
+struct BadSamples {
+  bool skip = false;
+  Index budget = 0;  // how many may be met; 0: any number
+};
+bool read_or_leave(const Dataset& dataset, Index sample, Tensor clip, const BadSamples& allowed,
+                   std::vector<std::string>& bad);
+
+// A dataset whose bad samples others replace, drawn by the bad one's index. Once it was read, such
+// a sample is its stand-in in all that is told of it, and its name says so.
 class Replacing final : public Dataset {
  public:
-  explicit Replacing(std::shared_ptr<const Dataset> dataset) : dataset_(std::move(dataset)) {}
-  Index bad() const { return bad_; }  // replaced so far
+  // `budget`: how many may be bad, one more is Error(format); 0: any number.
+  explicit Replacing(std::shared_ptr<const Dataset> dataset, Index budget = 0)
+      : dataset_(std::move(dataset)), budget_(budget) {}
+  // What is wrong with each bad sample met so far, in the order of indices.
+  std::vector<std::string> bad() const;
 
   Index size() const override { return dataset_->size(); }
   Shape shape() const override { return dataset_->shape(); }
-  std::string name(Index index) const override { return dataset_->name(index); }
+  std::string name(Index index) const override;
   std::string description() const override { return dataset_->description(); }
-  Index label(Index index) const override { return dataset_->label(index); }
+  Index label(Index index) const override { return dataset_->label(at(index)); }
   std::vector<std::string> classes() const override { return dataset_->classes(); }
-  Index source(Index index) const override { return dataset_->source(index); }
+  Index source(Index index) const override { return dataset_->source(at(index)); }
   Moment moment(Index index, Random random) const override {
-    return dataset_->moment(index, random);
+    return dataset_->moment(at(index), random);
   }
-  double rate(Index index) const override { return dataset_->rate(index); }
+  double rate(Index index) const override { return dataset_->rate(at(index)); }
 
  private:
   void do_read(Index index, Random random, Tensor clip) const override;
+  Index at(Index index) const;  // the stand-in, where there is one
 
   std::shared_ptr<const Dataset> dataset_;
-  mutable std::atomic<Index> bad_ = 0;
+  Index budget_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::map<Index, Index> stand_ins_;
+  mutable std::map<Index, std::string> bad_;
 };
 
 // The indices of both parts that split() makes of `size` samples.

@@ -9,8 +9,7 @@
 namespace framefold {
 namespace {
 
-constexpr Index gap = 4;        // between frames, and around
-constexpr Index smallest = 96;  // a frame's side
+constexpr Index gap = 4;  // between frames, and around
 constexpr Index most_columns = 8;
 constexpr float full_error = 0.5F;
 
@@ -79,11 +78,6 @@ float value_of(View clip, Index i) {
 
 std::uint8_t byte_of(float value) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0F, 1.0F) * 255.0F));
-}
-
-Picture enlarged(const Picture& picture) {
-  const Index side = std::min(picture.width, picture.height);
-  return upscale(picture, (smallest + side - 1) / side);
 }
 
 // Frame t as rows of one frame each.
@@ -156,6 +150,11 @@ Picture upscale(const Picture& picture, Index factor) {
     for (Index x = 0; x < large.width; ++x)
       std::copy_n(picture.at(x / factor, y / factor), picture.channels, large.at(x, y));
   return large;
+}
+
+Picture enlarged(const Picture& picture, Index least) {
+  const Index side = std::min(picture.width, picture.height);
+  return upscale(picture, (least + side - 1) / side);
 }
 
 void paste(Picture& onto, const Picture& piece, Index x, Index y) {

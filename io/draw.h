@@ -1,8 +1,8 @@
 // Composition of our pictures: frames in labelled rows, errors as heat, strips and animations.
 //
-// Clips are [T, H, W, C] with C 1 or 3, u8 (0..255) or f32 (0..1, clamped; NaN shows as 0). Frames
-// narrower or lower than 96 pixels are enlarged by a whole factor, nearest. Composed pictures have
-// 3 channels and a white ground. The same input gives the same bytes.
+// Clips are [T, H, W, C] with C 1 or 3, u8 (0..255) or f32 (0..1, clamped; NaN shows as 0). In
+// strips and animations frames are enlarged by a whole factor, nearest. Composed pictures have 3
+// channels and a white ground. The same input gives the same bytes.
 #pragma once
 
 #include <array>
@@ -29,6 +29,9 @@ Picture error_of(View original, View reconstruction, Index t);
 Colour inferno(float value);
 
 Picture upscale(const Picture& picture, Index factor);
+
+// By the least whole factor that makes both sides `least` pixels or more.
+Picture enlarged(const Picture& picture, Index least = 96);
 
 // Copies `piece`, which must lie within `onto`; grey becomes colour where `onto` has it.
 void paste(Picture& onto, const Picture& piece, Index x, Index y);

@@ -46,25 +46,29 @@ void add_videos(VideoList& list, const fs::path& path, Index label) {
   }
 }
 
-// By the first lines of a text: how many words of integers end them, and whether the last is -1.
+// By the first lines of a text: how many integers end them, and whether the last is -1. Where most
+// end with several, the few that do not are what is wrong with the list, which its parser says.
 ListFormat detected_text(Lines& lines, const std::string& path) {
   std::size_t fewest = 3;
+  Index several = 0;
   bool whole_video = false, small = true;
   Index read = 0;
   for (; read < 100 && lines.next(); ++read) {
     std::string_view rest = lines.text();
     const std::vector<Index> numbers = lists::take_integers(rest);
-    fewest = std::min(fewest, numbers.size());
+    if (numbers.size() != 1) fewest = std::min(fewest, numbers.size());
     if (numbers.size() >= 2) {
+      ++several;
       whole_video = whole_video || numbers.back() == -1;
       small = small && numbers[numbers.size() - 2] <= 1;
     }
     if (numbers.empty())
-      lines.fail("\"", lines.text(), "\" does not end with a label; name the list's format ",
-                 "(--list-format, data.list_format)");
+      lines.fail("\"", lines.text(), "\" does not end with a label, expected \"PATH LABEL\", ",
+                 "\"PATH 0 -1\" or \"DIRECTORY TOTAL LABEL\"; a list of another format needs its ",
+                 "name (--list-format, data.list_format)");
   }
   lines.rewind();
-  if (fewest == 1 || read == 0) return ListFormat::videomae;
+  if (2 * several <= read) return ListFormat::videomae;
   if (whole_video) return ListFormat::videomae2;
   if (fewest == 2 && small)
     fail(ErrorCode::format, path, ": its lines may be \"DIRECTORY START TOTAL\" or \"DIRECTORY ",

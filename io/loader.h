@@ -33,11 +33,6 @@
 
 namespace framefold {
 
-struct BadSamples {
-  bool skip = false;
-  Index budget = 0;  // how many a loader may meet; 0: any number
-};
-
 struct LoaderOptions {
   Index batch = 1;
   bool shuffle = true;    // a new order each epoch; otherwise 0, 1, 2, ...
@@ -66,7 +61,8 @@ class Loader {
   Batch next(Tensor clips);
   void seek(Index step);
   std::vector<std::string> names(const Batch& batch) const;
-  Index bad() const { return bad_; }  // samples replaced in the batches delivered
+  Index bad() const { return bad_; }  // samples replaced in the batches delivered, and before:
+  void count_bad_from(Index before) { bad_ = before; }       // of the budget, too
   const std::string& last_bad() const { return last_bad_; }  // what was wrong with one of them
   double waited() const { return waited_; }  // seconds next() has spent waiting for samples
 

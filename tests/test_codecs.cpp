@@ -266,6 +266,43 @@ TEST_F(CodecsTest, RefusesWhatIsNoVideo) {
   EXPECT_ERROR(ErrorCode::format, "list.m3u8", open((directory / "list.m3u8").string()));
 }
 
+// Nothing but files is opened, whatever libav could open by such names.
+TEST_F(CodecsTest, OpensFilesAlone) {
+  const TemporaryDirectory directory;
+  directory.write("a.y4m", "YUV4MPEG2 W2 H2 F25:1 Ip A1:1 Cmono\nFRAME\nabcd");
+  const std::string path = (directory / "a.y4m").string();
+  EXPECT_EQ(decode(path, {2, 2, 1}).size(), 1U);
+  for (const std::string& name :
+       {"file:" + path, "concat:" + path + "|" + path, "subfile,,start,0,end,0,,:" + path,
+        "cache:" + path, "async:" + path, "data:video/y4m;base64,WVVW", "pipe:0",
+        "http://localhost/a.y4m", "tcp://localhost:1"})
+    EXPECT_ERROR(ErrorCode::file, name, codecs().open(name, {8, 8, 3}, {}));
+}
+
+// Formats that libav reads and that are not on the lists.
+TEST_F(CodecsTest, KeepsToItsLists) {
+  const TemporaryDirectory directory;
+  directory.write("a.srt",
+                  "1\n00:00:00,000 --> 00:00:02,000\nHello\n\n2\n00:00:02,000 --> "
+                  "00:00:04,000\nagain\n");
+  directory.write("a.ffmeta", ";FFMETADATA1\ntitle=none\n");
+  for (const char* name : {"a.srt", "a.ffmeta"})
+    EXPECT_ERROR(ErrorCode::format, "is no video or picture that is known here",
+                 codecs().open((directory / name).string(), {8, 8, 3}, {}));
+  const fs::path path = test_data("videos/mma_test.avi");
+  if (path.empty()) GTEST_SKIP() << "videos/mma_test.avi is absent";
+  std::string video = read_file(path, Bytes{1} << 24);
+  for (const auto& [tag, other] : {std::pair{"xvid", "cvid"}, {"XVID", "cvid"}}) {
+    const std::size_t at = video.find(tag);
+    ASSERT_LT(at, 1000U);
+    video.replace(at, 4, other);
+  }
+  directory.write("cinepak.avi", video);
+  const std::string cinepak = (directory / "cinepak.avi").string();
+  EXPECT_ERROR(ErrorCode::format, "cinepak.avi", decode(cinepak, {8, 8, 3}));
+  EXPECT_ERROR(ErrorCode::format, "cinepak.avi", codecs().scan(cinepak, {}));
+}
+
 TEST_F(CodecsTest, KeepsTheLimits) {
   const TemporaryDirectory directory;
   std::string video = "YUV4MPEG2 W16 H16 F25:1 Ip A1:1 Cmono\n";

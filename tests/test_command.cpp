@@ -604,6 +604,10 @@ TEST_F(Command, VerifiesVideos) {
   const Result text = run({"data", "verify", "videos/a.y4m", "videos/c.mp4"});
   EXPECT_EQ(text.code, 3);
   EXPECT_NE(text.out.find("1 of 2 good, 1 unreadable"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("unreadable: videos/c.mp4  (is no video"), std::string::npos) << text.out;
+  const Result nowhere = run({"data", "verify", "videos", "--quarantine", "absent/list.txt"});
+  EXPECT_EQ(nowhere.code, exit_data);
+  EXPECT_NE(nowhere.err.find("choose another --quarantine"), std::string::npos) << nowhere.err;
 }
 
 std::string grey_video(int frames) {
@@ -712,6 +716,72 @@ TEST_F(Command, BadVideosOfAList) {
   EXPECT_NE(without.err.find("list.txt:2: there is no file"), std::string::npos) << without.err;
 }
 
+// A damaged video among plain ones, in a list and in shards: training, evaluations and pictures
+// stop and name it, or count it, say so and never show another under its name.
+TEST_F(Command, BadClipsAreToldByEveryReader) {
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
+  fs::create_directory(directory / "videos");
+  std::string list;
+  for (int i = 0; i < 6; ++i) {
+    directory.write(text("videos/", i, ".y4m"), grey_video(2));
+    list += text("videos/", i, ".y4m 0\n");
+  }
+  directory.write("list.txt", list);
+  ASSERT_EQ(
+      run({"data", "pack", "list.txt", "--out", "packed", "--height", "8", "--width", "8"}).code,
+      exit_done);
+  // The fourth: the second frame of the file is cut, a byte of the shard is another.
+  std::string cut = grey_video(2);
+  cut.resize(cut.size() - 40);
+  directory.write("videos/3.y4m", cut);
+  const fs::path shard = directory / "packed/shard-00000.u8";
+  std::string bytes = read_file(shard, 1 << 20);
+  bytes[bytes.size() / 6 * 3 + 5] ^= 1;
+  write_file(shard, bytes);
+  for (const auto& [kind, path] : {std::pair<std::string, std::string>{"videos", "videos"},
+                                   {"list", "list.txt"},
+                                   {"shards", "packed"}}) {
+    directory.write("bad.toml",
+                    "[data]\nkind = '" + kind + "'\npath = '" + path +
+                        "'\nframes = 2\nheight = 8\nwidth = 8\nheld_out = 0.34\n"
+                        "cache_mib = 0\n[model]\nwidths = [4]\n[train]\nbatch = 2\nsteps = 4\n"
+                        "threads = 1\nlog_every = 1\nevaluate_every = 2\n");
+    const Result stopped = run({"train", "bad.toml", "--name", kind + "-fail"});
+    EXPECT_EQ(stopped.code, exit_data) << kind << stopped.err;
+    EXPECT_NE(stopped.err.find("3.y4m"), std::string::npos) << kind << stopped.err;
+    const Result skipped = run({"train", "bad.toml", "--name", kind, "--set", "data.on_bad=skip"});
+    EXPECT_EQ(skipped.code, exit_done) << kind << skipped.err;
+    EXPECT_NE(skipped.err.find("3.y4m"), std::string::npos) << kind << skipped.err;
+    const auto rows = Metrics::read(directory / "runs" / kind / "metrics.jsonl");
+    ASSERT_EQ(rows.size(), 6U) << kind;
+    for (const MetricRow& row : rows) {
+      EXPECT_TRUE(row[Column::bad_samples].has_value()) << kind << row.step;
+      EXPECT_EQ(row[Column::held_out_bad].has_value(), row[Column::held_out_mse].has_value());
+    }
+
+    // All clips: one is another's. The pictures say which, the numbers that it is so.
+    const Result measured = run({"eval", "runs/" + kind, "--data", path, "--json"});
+    ASSERT_EQ(measured.code, exit_done) << kind << measured.err;
+    const bool left_out = kind == "videos";  // found when the files are indexed
+    const std::string said = left_out ? "left out: " : "bad, another takes its place: ";
+    EXPECT_EQ(measured.json()["bad"].size(), left_out ? 0U : 1U) << kind;
+    EXPECT_NE(measured.err.find(said), std::string::npos) << kind << measured.err;
+    const Result drawn = run({"reconstruct", "runs/" + kind, "--data", path, "--out", "pictures",
+                              "--clips", "0", "--json"});
+    ASSERT_EQ(drawn.code, exit_done) << kind << drawn.err;
+    EXPECT_NE(drawn.err.find(said), std::string::npos) << kind << drawn.err;
+    int others = 0;
+    const Json clips = drawn.json();
+    for (const Json& clip : clips) {
+      const std::string name = clip["clip"];
+      const bool stand_in = name.find("in place of") != std::string::npos;
+      others += stand_in ? 1 : 0;
+      EXPECT_EQ(name.find("3.y4m") != std::string::npos, stand_in) << name;
+    }
+    EXPECT_EQ(others, left_out ? 0 : 1) << kind;
+  }
+}
+
 // The rows of damaged clips are left out, named and counted, or stop the command.
 TEST_F(Command, FeaturesOfDamagedVideos) {
   if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
@@ -763,7 +833,7 @@ TEST_F(Command, FeaturesOfDamagedVideos) {
     EXPECT_FALSE(fs::exists(directory / "none.npy"));
   };
   refused({"--set", "data.on_bad=fail"}, "bad.mp4: is no video");
-  refused({"--set", "data.bad_budget=1"}, "2 clips were damaged, 1 are allowed");
+  refused({"--set", "data.bad_budget=1"}, "2 samples were bad, 1 are allowed");
   const Result windows =
       features({"--set", "data.sampling=windows", "--out", "windows.npy", "--json"});
   ASSERT_EQ(windows.code, exit_done) << windows.err;

@@ -305,6 +305,22 @@ TEST_F(Lists, Npy) {
   EXPECT_ERROR(ErrorCode::format, "too short", read("bad.npy"));
 }
 
+// One wrong line among good ones of three columns is what is told, not another format.
+TEST_F(Lists, WrongLinesOfManyColumns) {
+  write("a/1.jpg");
+  write("frames.txt", "a 10 0\na 10 1\na 7\na 10 2\n");
+  EXPECT_ERROR(ErrorCode::format, "frames.txt:3: \"a 7\" is not \"DIRECTORY [START] TOTAL LABEL\"",
+               read("frames.txt"));
+  write("v.mp4");
+  write("whole.txt", "v.mp4 0 -1\nv.mp4 0 -1\nv.mp4 -1\n");
+  EXPECT_ERROR(ErrorCode::format, "whole.txt:3: \"v.mp4 -1\" is not \"PATH 0 -1\"",
+               read("whole.txt"));
+  write("none.txt", "v.mp4 0\nv.mp4\n");
+  EXPECT_ERROR(ErrorCode::format,
+               "none.txt:2: \"v.mp4\" does not end with a label, expected \"PATH LABEL\"",
+               read("none.txt"));
+}
+
 TEST_F(Lists, NamesAndErrors) {
   for (const char* name : {"folders", "videomae", "videomae2", "rawframes", "ucf101", "kinetics",
                            "ssv2", "jsonl", "tar", "npy"})

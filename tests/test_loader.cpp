@@ -336,5 +336,39 @@ TEST(Loader, BadSamplesKeepToTheirBudget) {
   EXPECT_ERROR(ErrorCode::format, "the moon is full", hopeless.next(buffer.tensor));
 }
 
+TEST(Replacing, TellsWhatItDid) {
+  const std::set<Index> bad = {2, 7};
+  const Replacing dataset(std::make_shared<Numbers>(12, bad));
+  Buffer buffer({DType::u8, dataset.shape()});
+  EXPECT_EQ(dataset.name(7), "number 7");
+  const auto read = [&](Index index) {
+    dataset.read(index, {}, buffer.tensor);
+    return Index{buffer.bytes[0]};
+  };
+  const Index other = read(7);
+  EXPECT_FALSE(bad.contains(other));
+  EXPECT_EQ(dataset.name(7), text("number ", other, " in place of number 7, which is bad"));
+  EXPECT_EQ(read(7), other);  // and once more is counted once
+  EXPECT_EQ(read(3), 3);
+  EXPECT_EQ(dataset.name(3), "number 3");
+  read(2);
+  EXPECT_EQ(dataset.bad(),
+            (std::vector<std::string>{"number 2: the moon is full", "number 7: the moon is full"}));
+  const Replacing limited(std::make_shared<Numbers>(12, bad), 1);
+  limited.read(7, {}, buffer.tensor);
+  EXPECT_ERROR(ErrorCode::format,
+               "2 samples were bad, 1 are allowed (data.bad_budget); the last: "
+               "number 2: the moon is full",
+               limited.read(2, {}, buffer.tensor));
+}
+
+TEST(Loader, BudgetsCountWhatWasMetBefore) {
+  const LoaderOptions options{.batch = 5, .shuffle = false, .workers = 0, .bad = {true, 3}};
+  Loader loader(std::make_shared<Numbers>(20, std::set<Index>{1}), options);
+  Buffer buffer(loader.type());
+  loader.count_bad_from(3);
+  EXPECT_ERROR(ErrorCode::format, "4 samples were bad, 3 are allowed", loader.next(buffer.tensor));
+}
+
 }  // namespace
 }  // namespace framefold
