@@ -13,7 +13,8 @@ using Json = nlohmann::json;
 std::string text_of(const Json& object, const char* key, const std::string& place) {
   const auto found = object.find(key);
   if (found == object.end()) return {};
-  if (!found->is_string()) fail(ErrorCode::format, place, ": \"", key, "\" is no text");
+  if (!found->is_string())
+    fail(ErrorCode::format, place, ": \"", key, "\" is no text, expected one");
   std::string value = found->get<std::string>();
   if (value.size() > most_in_line || !is_utf8(value))
     fail(ErrorCode::format, place, ": \"", key, "\" is too long or holds a NUL");
