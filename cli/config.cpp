@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <sstream>
 
@@ -23,8 +25,27 @@ namespace fs = std::filesystem;
 // type.
 using Given = std::variant<std::string, Index, double, bool, std::vector<Index>>;
 
+// The fewest digits that read back as the same number, a float to TOML: 0.0003, 3.0, 1e-08.
+std::string shortest(double value) {
+  std::array<char, 32> digits{};
+  const double size = std::abs(value);
+  const auto format = value == 0 || (size >= 1e-4 && size < 1e9) ? std::chars_format::fixed
+                                                                 : std::chars_format::general;
+  std::string out(digits.data(),
+                  std::to_chars(digits.data(), digits.data() + digits.size(), value, format).ptr);
+  if (out.find_first_not_of("-0123456789") == std::string::npos) out += ".0";
+  return out;
+}
+
+std::string expected_type(const Key& key) {
+  const std::string_view type = type_name(key);
+  if (type == "integer") return "an integer";
+  if (type == "number" || type == "list of integers") return text("a ", type);
+  return std::string(type);
+}
+
 [[noreturn]] void fail_value(std::string_view place, const Key& key, const std::string& given) {
-  fail(ErrorCode::config, place, ": ", key.name, " is ", given, ", expected ", type_name(key));
+  fail(ErrorCode::config, place, ": ", key.name, " is ", given, ", expected ", expected_type(key));
 }
 
 std::vector<std::string> pieces_of(std::string_view text, char separator) {
@@ -236,6 +257,9 @@ void apply_file(Config& config, const std::string& file) {
     return;
   }
   const fs::path path = file;
+  if (fs::is_regular_file(path / "config.toml"))
+    fail(ErrorCode::config, file, " is a run's folder, expected a preset's name or a TOML file; ",
+         "take ", (path / "config.toml").string(), ", or go on with it by --resume ", file);
   if (!fs::exists(path) && !path.has_parent_path() && path.extension() != ".toml")
     fail_preset("", file);
   apply_table(config, parse_toml(read_file(path, 1 << 20), file), file);
@@ -295,6 +319,8 @@ std::string value_text(const Key& key, Config& config) {
           out << '[';
           for (std::size_t i = 0; i < field->size(); ++i) out << (i > 0 ? ", " : "") << (*field)[i];
           out << ']';
+        } else if constexpr (std::is_same_v<T, double>) {
+          out << shortest(*field);
         } else {
           out << toml::value<std::conditional_t<std::is_same_v<T, Index>, std::int64_t, T>>(*field);
         }

@@ -125,6 +125,8 @@ void write_run(Weights& weights, const fs::path& out) {
   Config& config = weights.config;
   config.run.directory = out.parent_path().string();
   config.run.name = out.filename().string();
+  if (fs::exists(out))
+    fail(ErrorCode::file, out.string(), " exists; choose another --out, or remove it");
   const RunDirectory run = RunDirectory::create(config, false);
   std::vector<NamedView> views;
   for (const Parameters::Entry& entry : weights.parameters->entries())
@@ -143,6 +145,11 @@ void write_foreign(const Weights& weights, const fs::path& out, WeightNames name
     fail(ErrorCode::config,
          "model.encoder_norm is true, but others' classifiers normalise the mean "
          "of the tokens alone; fine-tune with model.encoder_norm=false");
+  if (names == WeightNames::original && !weights.config.task.classifies() &&
+      !weights.options.encoder_norm)
+    fail(ErrorCode::config,
+         "model.encoder_norm is false, but the paper's pre-training always normalises the "
+         "encoder's tokens; export to transformers");
   make_folder(out);
   const auto tensors = foreign_weights(*weights.parameters, weights.options, names);
   std::vector<NamedView> views;

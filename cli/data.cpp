@@ -253,6 +253,12 @@ void add_pack(CLI::App& data) {
 void add_data(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Look at the data of a configuration, and pack it");
   data->require_subcommand(1);
+  data->footer(
+      "Examples:\n"
+      "  framefold data show clips --set data.path=DIR    draw what training is fed\n"
+      "  framefold data verify DIR                        which videos are good\n"
+      "  framefold data pack DIR --out packed             decode once, into shards\n"
+      "  framefold data COMMAND --help                    more on each\n");
   add_show(*data);
   add_pack(*data);
   add_data_verify(*data);

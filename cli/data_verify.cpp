@@ -51,7 +51,6 @@ struct Finding {
 };
 
 // Without a format given, PATH is taken for a list by these.
-constexpr std::string_view list_endings = " .txt .csv .json .jsonl .tar .npy ";
 
 bool is_cut(const std::string& message) { return message.find("cut short") != std::string::npos; }
 
@@ -129,8 +128,8 @@ void examine(Finding& finding, const Target& target, Index least, const VideoFil
     if (error.code() == ErrorCode::unavailable) throw;
     finding.verdict = is_cut(error.what()) ? Verdict::truncated : Verdict::unreadable;
     finding.detail = error.what();
-    const std::string named = target.entry.path + ": ";  // the line begins with it
-    if (finding.detail.starts_with(named)) finding.detail.erase(0, named.size());
+    if (const std::string named = finding.path + ": "; finding.detail.starts_with(named))
+      finding.detail.erase(0, named.size());
   } catch (const std::exception& error) {
     finding.detail = error.what();
   }

@@ -25,7 +25,9 @@ void run(const Arguments& arguments) {
   const Dataset& clips = *trained.clips;
   Evaluator evaluator(trained.config, trained.clips, 0, *trained.parameters);
   const HeldOut found = evaluator.run();
-  const Baselines base = baselines(clips, 0, trained.mean());
+  const auto mean = trained.mean();
+  const auto pixels = static_cast<std::size_t>(clips.shape().size());
+  const Baselines base = baselines(clips, 0, mean.value_or(std::vector<float>(pixels)));
 
   Json json{{"run", trained.run.path().string()},
             {"checkpoint", trained.checkpoint.string()},
@@ -48,7 +50,7 @@ void run(const Arguments& arguments) {
   if (arguments.pca)
     row(text("PCA, ", evaluator.code_size(), " components"), "pca",
         pca(*plain_training(trained.data(), trained.config), clips, 0, evaluator.code_size()));
-  row("mean frame of the training data", "baseline_mean_frame", base.mean_frame);
+  if (mean) row("mean frame of the training data", "baseline_mean_frame", base.mean_frame);
   if (base.own_mean_frame.clips > 0)
     row("each clip's own mean frame", "baseline_own_mean_frame", base.own_mean_frame);
   if (const auto masked = masked_quality(trained.config, clips, *trained.parameters)) {
@@ -71,6 +73,7 @@ void add_eval(CLI::App& app) {
       app, "eval", "Measure a trained run on held-out clips, beside its baselines",
       "  framefold eval runs/digits-dense --pca     beside the best linear autoencoder\n"
       "  framefold eval runs/clips --data DIR       on other videos, all of them\n"
+      "  framefold eval runs/k400 --data val.txt --set data.kind=list --set data.test_clips=5\n"
       "  framefold eval runs/probe --json           a classifier: top-1, top-5, by class\n",
       arguments->json);
   arguments->trained.add_to(*command);

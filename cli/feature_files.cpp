@@ -178,6 +178,9 @@ void write_features(const fs::path& path, const Features& features,
 }
 
 Features read_features(const fs::path& path) {
+  if (path.extension() == ".npy")
+    fail(ErrorCode::argument, path.string(),
+         " holds no classes; give what `framefold features --out FILE.safetensors` writes");
   const SafetensorsFile file(path);
   const auto entry = [&](const char* name) -> const SafetensorsEntry& {
     if (const SafetensorsEntry* found = file.find(name)) return *found;

@@ -1,5 +1,6 @@
 // framefold: trains, evaluates and runs video autoencoders.
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -54,6 +55,27 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
               "\"? (`framefold --help` lists all)");
 }
 
+// Where the parser met words that nobody asked for: the first that looks like an option, beside the
+// nearest known one.
+std::string unexpected(const CLI::App& app, const std::vector<std::string>& words) {
+  const auto option =
+      std::ranges::find_if(words, [](const std::string& word) { return word.starts_with("--"); });
+  const CLI::App* command = &app;
+  std::string name = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += ' ' + command->get_name();
+  }
+  if (option == words.end())
+    return text("\"", words.back(), "\" was not expected (`", name, " --help` shows what is)");
+  const std::string given = option->substr(0, option->find('='));
+  std::vector<std::string> names;
+  for (const CLI::Option* known : command->get_options()) names.push_back(known->get_name());
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with("--"); });
+  return text("there is no option ", given, "; did you mean ", nearest(given, names), "? (`", name,
+              " --help` lists all)");
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains, evaluates and runs video autoencoders.", "framefold");
   app.set_version_flag("--version", version_text());
@@ -67,7 +89,9 @@ int run(int argc, char** argv) {
   bool json = false;
   for (int i = 1; i < argc; ++i) json |= std::string_view(argv[i]) == "--json";
   try {
-    if (argc > 1 && argv[1][0] != '-')
+    if (argc == 1)
+      return report(exit_usage, "usage", "expected a command; `framefold --help` lists them", json);
+    if (argv[1][0] != '-')
       if (const std::string message = unknown_subcommand(app, argv[1]); !message.empty())
         return report(exit_usage, "usage", message, json);
     app.parse(argc, argv);
@@ -76,6 +100,8 @@ int run(int argc, char** argv) {
     return app.exit(success);
   } catch (const CLI::RuntimeError& result) {  // the command has said what there is to say
     return result.get_exit_code();
+  } catch (const CLI::ExtrasError&) {
+    return report(exit_usage, "usage", unexpected(app, app.remaining(true)), json);
   } catch (const CLI::ParseError& error) {
     return report(exit_usage, "usage", text(error.what(), " (--help shows what is expected)"),
                   json);

@@ -7,6 +7,7 @@
 
 #include "io/clip_files.h"
 #include "io/digits.h"
+#include "io/endings.h"
 #include "io/idx_pictures.h"
 #include "io/isolated_codecs.h"
 #include "io/listed_videos.h"
@@ -145,6 +146,9 @@ Split open_parts(const Config& config) {
          data.kind == "shards" ? "; give it to `framefold data pack` as --fps"
                                : ", whose frames have no times; set it to 0");
   if (data.kind == "list") return open_list(config);
+  if (data.kind == "videos" && ends_in(list_endings, data.path))
+    fail(ErrorCode::config, "data.path is ", data.path,
+         ", a list, but data.kind is videos; set data.kind=list");
   if (data.kind == "shards") return open_packed(config);
   const Augmentation augmentation = augmentation_of(config.augment);
   if (digits && augmentation.flip > 0)

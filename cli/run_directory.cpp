@@ -75,6 +75,11 @@ RunDirectory RunDirectory::create(const Config& config, bool overwrite) {
   return run;
 }
 
+void RunDirectory::remove_untouched(const fs::path& path) {
+  std::error_code ignored;
+  if (untouched(path)) fs::remove_all(path, ignored);
+}
+
 RunDirectory RunDirectory::open(const fs::path& path) {
   RunDirectory run(path.has_filename() ? path : path.parent_path());
   if (!fs::is_regular_file(run.config()))

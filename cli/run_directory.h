@@ -27,6 +27,8 @@ class RunDirectory {
  public:
   // A new one. An existing one is an Error, or, with `overwrite`, removed first if it holds a run.
   static RunDirectory create(const Config& config, bool overwrite);
+  // Removes the folder of a run that ended before its first file.
+  static void remove_untouched(const std::filesystem::path& path);
   // An existing one, to go on training in it.
   static RunDirectory resume(const std::filesystem::path& path);
   // An existing one, to read; no lock.

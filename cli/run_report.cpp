@@ -22,7 +22,7 @@ Series series_of(const std::vector<MetricRow>& rows, Column column, std::string 
 }
 
 Series level(const Series& like, double value, std::string name) {
-  return {std::move(name), {like.x.front(), like.x.back()}, {value, value}, plot_grey};
+  return {std::move(name), {0, like.x.back()}, {value, value}, plot_grey};
 }
 
 std::vector<Chart> charts_of(const RunSummary& run, const std::vector<MetricRow>& rows) {
@@ -111,10 +111,11 @@ void add_classes(Report& report, const Classification& found) {
   report.picture("image/png", encode_png(confusion_picture(found)), "Confusion matrix");
   ReportTable table{{"class", "videos", "top-1", "mostly taken for"}, {}};
   for (const ClassRow& row : class_rows(found))
-    table.rows.push_back({row.name, text(row.videos),
-                          with_percent(static_cast<double>(row.right) /
-                                       static_cast<double>(std::max<Index>(1, row.videos))),
-                          row.mostly});
+    if (row.videos > 0)
+      table.rows.push_back(
+          {row.name, text(row.videos),
+           with_percent(static_cast<double>(row.right) / static_cast<double>(row.videos)),
+           row.mostly});
   report.tables({table});
 }
 
@@ -239,8 +240,7 @@ std::string report_html(const RunSummary& run, const std::vector<MetricRow>& row
                     "differ by half of white or more. ") +
             run.caveat);
     if (!run.animation_webp.empty())
-      report.picture("image/webp", run.animation_webp,
-                     "Original, reconstruction and error in motion");
+      report.picture("image/webp", run.animation_webp, "The same in motion");
     report.picture("image/png", run.strip_png,
                    data.frames > 1 ? "Frames from first to last" : "The first held-out pictures");
   }

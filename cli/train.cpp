@@ -31,7 +31,14 @@ TrainingRun begin(const Arguments& arguments) {
   if (!arguments.name.empty()) config.run.name = arguments.name;
   if (!config.data.path.empty())
     config.data.path = std::filesystem::absolute(config.data.path).lexically_normal().string();
-  return {RunDirectory::create(config, arguments.overwrite), config, false};
+  RunDirectory directory = RunDirectory::create(config, arguments.overwrite);
+  const std::filesystem::path path = directory.path();
+  try {
+    return {std::move(directory), config, false};
+  } catch (...) {  // of a configuration or data that cannot be trained nothing stays
+    RunDirectory::remove_untouched(path);
+    throw;
+  }
 }
 
 void run(const Arguments& arguments) {

@@ -55,6 +55,11 @@ void TrainedArguments::add_to(CLI::App& command) {
   command.add_option("RUN", run, "A run's folder, such as runs/NAME")->required()->type_name("");
   command.add_option("--data", data, "Other data in place of the run's held-out clips: all of it")
       ->type_name("PATH");
+  command.add_option("--set", sets, "section.key=value, over the run's configuration")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
   command.add_option("--device", device, "What computes: cpu, cuda or cuda:N; without: the run's")
       ->type_name("DEVICE");
   command.add_option("--checkpoint", checkpoint, "best, last or a file")
@@ -66,6 +71,8 @@ Trained::Trained(const TrainedArguments& arguments) : run(RunDirectory::open(arg
   std::vector<std::string> sets;
   if (!arguments.device.empty()) sets.push_back("train.device=" + arguments.device);
   config = resolve_resumed(run.config(), sets);
+  apply(config, arguments.sets);
+  as_trained_ = arguments.sets.empty();
   open_device(config.train);
   checkpoint = checkpoint_of(run, arguments.checkpoint);
   const Compiled compiled = compile_evaluation(config, 1);
@@ -102,15 +109,20 @@ std::vector<std::string> Trained::note_bad() const {
   return bad;
 }
 
-std::vector<float> Trained::mean() {
-  if (auto mean = load_mean_clip(run, clips->shape())) return *mean;
+std::optional<std::vector<float>> Trained::mean() {
+  if (auto mean = load_mean_clip(run, clips->shape())) return mean;
+  const bool drawn = config.data.kind == "digits" || config.data.kind == "moving-digits";
+  if (!as_trained_ || (config.data.path.empty() && !drawn)) return std::nullopt;
   return make_mean_clip(run, *plain_training(data(), config));
 }
 
 std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const Shape& shape) {
   if (!fs::exists(run.mean_clip())) return std::nullopt;
+  const SafetensorsFile file(run.mean_clip());
+  if (const SafetensorsEntry* entry = file.find("mean"); entry && entry->shape != shape)
+    return std::nullopt;  // of clips of another size
   std::vector<float> mean(static_cast<std::size_t>(shape.size()));
-  SafetensorsFile(run.mean_clip()).read("mean", {mean.data(), DType::f32, shape});
+  file.read("mean", {mean.data(), DType::f32, shape});
   return mean;
 }
 

@@ -17,6 +17,7 @@ struct TrainedArguments {
   std::string data;    // other data's path
   std::string device;  // empty: the run's
   std::string checkpoint = "best";
+  std::vector<std::string> sets;  // over the run's configuration
 
   void add_to(CLI::App& command);
 };
@@ -27,8 +28,9 @@ std::filesystem::path checkpoint_of(const RunDirectory& run, const std::string& 
 struct Trained {
   explicit Trained(const TrainedArguments& arguments);
 
-  const Split& data();        // the run's own, opened when first asked for
-  std::vector<float> mean();  // the mean clip of its training data
+  const Split& data();  // the run's own, opened when first asked for
+  // The mean clip of its training data, where that is known: converted weights have none.
+  std::optional<std::vector<float>> mean();
   // Says which clips are bad and were replaced so far, on standard error; returns what it said.
   std::vector<std::string> note_bad() const;
 
@@ -41,6 +43,7 @@ struct Trained {
 
  private:
   std::optional<Split> data_;
+  bool as_trained_ = true;  // the run's configuration, as it was
 };
 
 // The weights that a run's folder or a file stands for.

@@ -116,7 +116,8 @@ ForeignConfig read_videomae_config(const fs::path& path, Index classes) {
     std::ranges::replace(name, '\n', ' ');
     config.classes.push_back(std::move(name));
   }
-  if (classes > 0 && !json.flag("use_mean_pooling", true))
+  const bool pooled = json.flag("use_mean_pooling", true);
+  if (classes > 0 && !pooled)
     json.wrong(
         "use_mean_pooling is false: this classifier looks at its first token alone, "
         "Framefold's at the mean of all");
@@ -142,8 +143,8 @@ ForeignConfig read_videomae_config(const fs::path& path, Index classes) {
                model.decoder_width, ", expected the same ratio in both parts");
   model.mlp_ratio = static_cast<double>(hidden) / static_cast<double>(model.width);
   model.norm_epsilon = json.number("layer_norm_eps", 1e-12);
-  model.final_epsilon = 1e-5;  // what its decoder and classifier are built with
-  model.encoder_norm = classes == 0;
+  model.final_epsilon = 1e-5;    // what its decoder and classifier are built with
+  model.encoder_norm = !pooled;  // so theirs are built, those that are pre-trained too
   model.target = json.flag("norm_pix_loss", true) ? "normalized" : "raw";
   model.input = model.clip.channels == 3 ? "imagenet" : "unit";
   return config;
@@ -220,7 +221,7 @@ Json videomae_config(const ModelOptions& o, const std::vector<std::string>& clas
   json["hidden_act"] = "gelu";
   json["layer_norm_eps"] = o.norm_epsilon;
   json["qv_bias"] = true;
-  json["use_mean_pooling"] = classifier;
+  json["use_mean_pooling"] = !o.encoder_norm;
   for (std::size_t i = 0; i < classes.size(); ++i) {
     json["id2label"][text(i)] = classes[i];
     json["label2id"][classes[i]] = i;

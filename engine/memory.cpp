@@ -26,8 +26,8 @@ Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
     const bool large = bytes_ >= huge;
     void* data = nullptr;
     if (posix_memalign(&data, large ? page : alignment, bytes_) != 0)
-      fail(ErrorCode::memory, "the system has no ", bytes_,
-           " bytes for tensors; take a smaller batch");
+      fail(ErrorCode::memory, "the system has no ", (bytes_ >> 20) + 1,
+           " MiB for tensors; make train.batch, or the clips, smaller");
     data_ = static_cast<std::byte*>(data);
     if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // refused where it begins within a page
     std::memset(data_, 0, bytes_);

@@ -268,7 +268,9 @@ void add_windows(std::vector<Window>& windows, Index file, Index begin, Index en
 std::vector<std::string> find_files(Kind kind, const std::string& path) {
   std::error_code error;
   const auto check = [&] {
-    if (error) fail(ErrorCode::file, "cannot search ", path, ": ", error.message());
+    if (error)
+      fail(ErrorCode::file, "cannot search ", path, ": ", error.message(),
+           "; check data.path and who may read it");
   };
   if (!fs::is_directory(path, error)) {
     check();
@@ -325,7 +327,7 @@ Split clip_files(const ClipFiles& given) {
     fail(ErrorCode::argument, options.path, ": nothing can be held out: there are too few files, ",
          "and none has the ", 2 * span, " frames for a held-out clip of ", options.frames,
          " frames at stride ", options.stride,
-         " beside one for training; shorten the clips or set ", "held_out to 0");
+         " beside one for training; lower data.frames or data.stride, or set data.held_out to 0");
   if (!train.empty()) parts.train = std::make_shared<Clips>(library, std::move(train));
   if (!held_out.empty()) parts.held_out = std::make_shared<Clips>(library, std::move(held_out));
   return parts;

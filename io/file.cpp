@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr Bytes largest_piece = Bytes{1} << 30;  // Linux moves at most 2 GiB a call
 
-std::string_view remedy(int number) {
+std::string_view remedy(int number, bool creating) {
   switch (number) {
     case ENOSPC:
     case EDQUOT: return "free space there or choose another place";
@@ -29,7 +29,7 @@ std::string_view remedy(int number) {
     case EACCES:
     case EPERM: return "check who owns it and its permissions";
     case EROFS: return "choose a place that can be written";
-    case ENOENT: return "check the path and create its directory first";
+    case ENOENT: return creating ? "create its directory first" : "check the path";
     case ENOTDIR: return "a part of the path is not a directory";
     case EISDIR: return "name a file, not a directory";
     case EMFILE:
@@ -52,7 +52,7 @@ void sync_directory(const fs::path& directory) {
 void fail_file(std::string_view operation, const fs::path& path) {
   const int number = errno;
   fail(ErrorCode::file, "cannot ", operation, " ", path.string(), ": ",
-       std::generic_category().message(number), "; ", remedy(number));
+       std::generic_category().message(number), "; ", remedy(number, operation == "create"));
 }
 
 Descriptor::Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}

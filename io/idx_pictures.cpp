@@ -45,7 +45,9 @@ fs::path only_idx3_in(const fs::path& directory) {
            found.filename().string(), " and ", entry->path().filename().string(), "; name one");
     found = entry->path();
   }
-  if (error) fail(ErrorCode::file, "cannot search ", directory.string(), ": ", error.message());
+  if (error)
+    fail(ErrorCode::file, "cannot search ", directory.string(), ": ", error.message(),
+         "; check data.path and who may read it");
   if (found.empty())
     fail(ErrorCode::file, directory.string(), " holds no file with idx3 in its name; name a file");
   return found;

@@ -20,7 +20,9 @@ constexpr std::array<std::string_view, 10> names = {"folders", "videomae", "vide
                                                     "tar",     "npy"};
 
 void check(const std::error_code& error, const fs::path& path) {
-  if (error) fail(ErrorCode::file, "cannot search ", path.string(), ": ", error.message());
+  if (error)
+    fail(ErrorCode::file, "cannot search ", path.string(), ": ", error.message(),
+         "; check data.path and who may read it");
 }
 
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }

@@ -8,7 +8,8 @@
 
 namespace framefold {
 
-// Insertions, deletions and replacements that turn a into b (Levenshtein 1966).
+// Insertions, deletions and replacements that turn a into b or a beginning of b (Levenshtein 1966),
+// doubled, and one more where the end of b is left out.
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -20,7 +21,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
       row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
     }
   }
-  return row.back();
+  return std::min(2 * row.back(), 2 * *std::ranges::min_element(row) + 1);
 }
 
 // The first of the known names at the smallest distance; empty where nothing is known.

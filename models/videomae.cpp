@@ -98,9 +98,11 @@ ModelOptions videomae_options(ModelOptions options) {
     if (number < 1)
       wrong("width, depth, heads, decoder_width, decoder_depth, decoder_heads, tubelet and patch ",
             "are at least 1; give model.size (ti, s, b, l, h) or all of them");
-  if (o.width % o.heads != 0 || o.decoder_width % o.decoder_heads != 0)
-    wrong("heads divide widths: ", o.heads, " of ", o.width, ", the decoder's ", o.decoder_heads,
-          " of ", o.decoder_width);
+  if (o.width % o.heads != 0)
+    wrong("model.heads is ", o.heads, ", expected a divisor of the width ", o.width);
+  if (o.decoder_width % o.decoder_heads != 0)
+    wrong("model.decoder_heads is ", o.decoder_heads,
+          ", expected a divisor of the decoder's width ", o.decoder_width);
   const ClipShape& clip = o.clip;
   if (clip.frames % o.tubelet != 0 || clip.height % o.patch != 0 || clip.width % o.patch != 0)
     wrong("clips of ", clip.frames, " x ", clip.height, " x ", clip.width,
@@ -135,6 +137,11 @@ TubeMask videomae_mask(const ModelOptions& options) {
   return mask;
 }
 
+Value normalised(Graph& g, const ModelOptions& options, Value tokens) {
+  if (!options.encoder_norm) return tokens;
+  return layers::layer_norm(g, "encoder.norm", tokens, options.norm_epsilon);
+}
+
 TubeletMse videomae_target(const ModelOptions& options) {
   return {.tubelet = tubelet_of(options), .normalize = options.target == "normalized"};
 }
@@ -145,8 +152,7 @@ MaskedVideo videomae_masked(Graph& g, const ModelOptions& options, Value clip,
   const Index all = visible + g.shape(tokens.masked)[1];
   const Index width = options.decoder_width;
   MaskedVideo made;
-  made.encoded = layers::layer_norm(g, "encoder.norm", encoded(g, options, clip, tokens.visible),
-                                    options.norm_epsilon);
+  made.encoded = normalised(g, options, encoded(g, options, clip, tokens.visible));
   Value x = linear(g, made.encoded,
                    g.parameter("encoder_to_decoder.weight", {options.width, width},
                                Init::glorot(options.width, width)));
@@ -195,8 +201,7 @@ Autoencoder videomae(Graph& g, const ModelOptions& given, Index batch) {
 
 Value videomae_encoder(Graph& g, const ModelOptions& given, Value clip) {
   const ModelOptions options = videomae_options(given);
-  const Value x = encoded(g, options, clip, {});
-  return options.encoder_norm ? layers::layer_norm(g, "encoder.norm", x, options.norm_epsilon) : x;
+  return normalised(g, options, encoded(g, options, clip, {}));
 }
 
 }  // namespace framefold

@@ -167,6 +167,8 @@ TEST_F(Command, HelpTeachesAndNamesExitCodes) {
     EXPECT_NE(each.out.find("--json"), std::string::npos) << word;
   }
   EXPECT_NE(run({"data", "show", "--help"}).out.find("Examples:"), std::string::npos);
+  EXPECT_NE(run({"data", "--help"}).out.find("Examples:\n  framefold data show"),
+            std::string::npos);
   const Result version = run({"--version"});
   EXPECT_EQ(version.code, exit_done);
   EXPECT_TRUE(std::regex_match(version.out, std::regex("framefold \\d+\\.\\d+\\.\\d+ \\(.+\\)\n")))
@@ -180,11 +182,16 @@ TEST_F(Command, MistakesAreNamedWithTheNearestName) {
     EXPECT_EQ(result.out, "");
     EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
   };
-  expect({}, exit_usage, "subcommand");
+  expect({}, exit_usage, "expected a command");
   expect({"trian"}, exit_usage, "there is no command \"trian\"; did you mean \"train\"?");
-  expect({"train", "--frob"}, exit_usage, "--frob");
+  expect({"train", "--frob"}, exit_usage, "there is no option --frob");
+  expect({"plan", "clips", "--memroy=8GiB"}, exit_usage,
+         "there is no option --memroy; did you mean --memory? (`framefold plan --help` lists all)");
+  expect({"data", "show", "clips", "more"}, exit_usage,
+         "\"more\" was not expected (`framefold data show --help` shows what is)");
   expect({"train"}, exit_usage, "expected a CONFIG or --resume");
   expect({"train", "digits-dens"}, exit_usage, "did you mean \"digits-dense\"?");
+  expect({"train", "digts"}, exit_usage, "did you mean \"digits-");
   expect({"plan", "digits-dense", "--set", "train.batches=3"}, exit_usage,
          "unknown key \"train.batches\"; did you mean \"train.batch\"?");
   expect({"plan", "digits-dense", "--set", "model.name=dens"}, exit_usage, "dense");
@@ -194,6 +201,16 @@ TEST_F(Command, MistakesAreNamedWithTheNearestName) {
   expect({"eval", "runs/none"}, exit_data, "holds no run");
   expect({"info", "none"}, exit_data, "does not exist");
   expect({"train", "clips", "--set", "data.path="}, exit_usage, "data.path is empty");
+  expect({"train", "clips", "--set", "data.path=a.csv"}, exit_usage, "set data.kind=list");
+  expect({"train", "clips", "--set", "data.path=none"}, exit_data, "none: No such file");
+  EXPECT_FALSE(has("runs/clips"));  // of what never began nothing stays
+  expect({"train", "clips", "--set", "train.batch=x"}, exit_usage, "expected an integer");
+  expect({"probe", "a.npy", "b.npy"}, exit_usage, "--out FILE.safetensors");
+  expect({"plan", "videomae-ti", "--set", "model.heads=5"}, exit_usage,
+         "model.heads is 5, expected a divisor of the width 192");
+  fs::create_directories(directory / "old");
+  write_file(directory / "old/config.toml", "");
+  expect({"train", "old"}, exit_usage, "old is a run's folder");
   write_file(directory / "mine.toml", "[train]\nbatch = 4\nsped = 3\n");
   expect({"train", "mine.toml"}, exit_usage, "mine.toml:3: unknown key \"train.sped\"");
 }
@@ -614,6 +631,34 @@ std::string grey_video(int frames) {
   std::string video = "YUV4MPEG2 W16 H8 F25:1 Ip A1:1 Cmono\n";
   for (int i = 0; i < frames; ++i) video += "FRAME\n" + std::string(16 * 8, static_cast<char>(i));
   return video;
+}
+
+// Weights of others come without data: eval takes it, and how to read it, from the flags.
+TEST_F(Command, ConvertedWeightsAreEvaluatedOnOtherData) {
+  if (codecs_plugin().symbol == nullptr) GTEST_SKIP() << "libframefold_codecs.so is absent";
+  directory.write("videos/a.y4m", grey_video(6));
+  directory.write("list.txt", "videos/a.y4m 0\nvideos/a.y4m 2\n");
+  const std::string weights = source_file("tests/fixtures/videomae").string();
+  ASSERT_EQ(run({"convert", weights, "--to", "framefold", "--out", "pre"}).code, 0);
+  ASSERT_EQ(run({"convert", weights + "/classifier", "--to", "framefold", "--out", "k"}).code, 0);
+  const Result again = run({"convert", weights, "--to", "framefold", "--out", "pre"});
+  EXPECT_EQ(again.code, exit_data);
+  EXPECT_NE(again.err.find("exists; choose another --out"), std::string::npos) << again.err;
+
+  const Result pre = run({"eval", "pre", "--data", "videos", "--json"});
+  ASSERT_EQ(pre.code, 0) << pre.err;
+  EXPECT_FALSE(pre.json().contains("baseline_mean_frame"));
+  EXPECT_TRUE(pre.json().contains("baseline_own_mean_frame"));
+
+  const Result nothing = run({"eval", "k", "--data", "list.txt"});
+  EXPECT_EQ(nothing.code, exit_usage);
+  EXPECT_NE(nothing.err.find("set data.kind=list"), std::string::npos) << nothing.err;
+  const Result top = run({"eval", "k", "--data", "list.txt", "--set", "data.kind=list", "--set",
+                          "data.test_clips=2", "--set", "data.test_crops=3", "--json"});
+  ASSERT_EQ(top.code, 0) << top.err;  // labels 0 and 2 of LABEL_0 to LABEL_4
+  EXPECT_EQ(top.json()["videos"], 2);
+  EXPECT_EQ(top.json()["clips"], 12);
+  EXPECT_TRUE(has("k/confusion.png"));
 }
 
 // What lists name, also in an archive, in an array and as pictures.

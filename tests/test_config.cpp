@@ -82,13 +82,13 @@ TEST_F(ConfigFile, UnknownKeyNamesFileLineAndNearest) {
 }
 
 TEST_F(ConfigFile, WrongTypesAndRanges) {
-  EXPECT_ERROR(ErrorCode::config, "mine.toml:2: train.batch is 'many', expected integer",
+  EXPECT_ERROR(ErrorCode::config, "mine.toml:2: train.batch is 'many', expected an integer",
                read("[train]\nbatch = 'many'\n"));
-  EXPECT_ERROR(ErrorCode::config, "train.batch is '3', expected integer",
+  EXPECT_ERROR(ErrorCode::config, "train.batch is '3', expected an integer",
                read("[train]\nbatch = '3'\n"));
-  EXPECT_ERROR(ErrorCode::config, "train.batch is 1.5, expected integer",
+  EXPECT_ERROR(ErrorCode::config, "train.batch is 1.5, expected an integer",
                read("[train]\nbatch = 1.5\n"));
-  EXPECT_ERROR(ErrorCode::config, "model.widths is [ 1, 'a' ], expected list of integers",
+  EXPECT_ERROR(ErrorCode::config, "model.widths is [ 1, 'a' ], expected a list of integers",
                read("[model]\nwidths = [1, 'a']\n"));
   EXPECT_ERROR(ErrorCode::config, "train.nesterov is 1, expected true or false",
                read("[train]\nnesterov = 1\n"));
@@ -96,7 +96,7 @@ TEST_F(ConfigFile, WrongTypesAndRanges) {
                read("[train]\nbatch = 0\n"));
   EXPECT_ERROR(ErrorCode::config, "data.held_out is 1.5, expected from 0 to 1",
                read("[data]\nheld_out = 1.5\n"));
-  EXPECT_ERROR(ErrorCode::config, "train.steps is \"1e3\", expected integer",
+  EXPECT_ERROR(ErrorCode::config, "train.steps is \"1e3\", expected an integer",
                resolve({.file = "digits-dense", .sets = {"train.steps=1e3"}}));
   EXPECT_ERROR(ErrorCode::config,
                "model.loss is \"mae\", expected one of mse, l1, huber, bce; did you mean \"mse\"?",
@@ -133,6 +133,9 @@ TEST_F(ConfigFile, WrittenAndReadAgain) {
     EXPECT_EQ(value_text(key, again), value_text(key, config)) << key.name;
   EXPECT_EQ(again.data.path, "/a \"b\"/c");
   EXPECT_EQ(again.train.learning_rate, 0.0003);
+  const std::string written = to_toml(config);
+  for (const char* line : {"\nlearning_rate = 0.0003", "\nclip = 1.0", "\nnorm_epsilon = 1e-06"})
+    EXPECT_NE(written.find(line), std::string::npos) << line;
 }
 
 TEST_F(ConfigFile, ResumingChangesFewKeys) {

@@ -82,6 +82,38 @@ TEST(Convert, ThereAndBack) {
   EXPECT_EQ(resolve({.file = again + "/config.toml"}).model.norm_epsilon, 1e-6);
 }
 
+// transformers' own default for pre-training: no norm between encoder and decoder.
+TEST(Convert, PretrainingWithoutAnEncodersNorm) {
+  const TemporaryDirectory directory;
+  const fs::path published = source_file("tests/fixtures/videomae");
+  const fs::path bare = directory / "bare";
+  fs::create_directory(bare);
+  auto tensors = tensors_of(published / "model.safetensors");
+  const SafetensorsFile file(published / "model.safetensors");
+  std::vector<NamedView> views;
+  for (const SafetensorsEntry& entry : file.entries())
+    if (!entry.name.starts_with("videomae.layernorm."))
+      views.push_back({entry.name, {tensors[entry.name].data(), DType::f32, entry.shape}});
+  ASSERT_EQ(views.size() + 2, tensors.size());
+  write_safetensors(bare / "model.safetensors", views);
+  Json config = Json::parse(bytes_of(published / "config.json"));
+  ASSERT_EQ(config["use_mean_pooling"], false);
+  write_file(bare / "config.json", config.dump());
+  const std::string run = directory / "run", hf = directory / "hf";
+  EXPECT_ERROR(ErrorCode::shape, "missing: videomae.layernorm.weight, videomae.layernorm.bias",
+               convert({bare, "--to", "framefold", "--out", run}));
+
+  config["use_mean_pooling"] = true;
+  write_file(bare / "config.json", config.dump());
+  convert({bare, "--to", "framefold", "--out", run});
+  EXPECT_FALSE(resolve({.file = run + "/config.toml"}).model.encoder_norm);
+  convert({run, "--to", "transformers", "--out", hf});
+  EXPECT_EQ(tensors_of(fs::path(hf) / "model.safetensors"), tensors_of(bare / "model.safetensors"));
+  EXPECT_EQ(Json::parse(bytes_of(fs::path(hf) / "config.json"))["use_mean_pooling"], true);
+  EXPECT_ERROR(ErrorCode::config, "model.encoder_norm is false",
+               convert({run, "--to", "original", "--out", std::string(directory / "old")}));
+}
+
 TEST(Convert, Classifiers) {
   const TemporaryDirectory directory;
   const fs::path published = source_file("tests/fixtures/videomae/classifier");
