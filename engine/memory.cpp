@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "kernels/error.h"
 
@@ -17,6 +19,18 @@ std::atomic<Bytes> held = 0;
 }  // namespace
 
 Bytes tensor_memory() { return held; }
+
+std::optional<Bytes> available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name, unit;
+  Bytes kib = 0, sum = 0;
+  bool said = false;
+  while (file >> name >> kib && std::getline(file, unit)) {
+    said |= name == "MemAvailable:";
+    if (name == "MemAvailable:" || name == "SwapFree:") sum += kib << 10;
+  }
+  return said ? std::optional(sum) : std::nullopt;
+}
 
 Buffer::Buffer(Bytes bytes, const Device& home) : bytes_(padded(bytes)) {
   if (bytes_ == 0) return;

@@ -1,6 +1,7 @@
 // The one place where the engine takes memory for tensors, so that it can be counted.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -11,6 +12,10 @@ namespace framefold {
 
 // Bytes that Buffers hold now, in this process, on the host and on devices.
 Bytes tensor_memory();
+
+// What the system can still give this process, swap included; nothing where it does not say. Limits
+// of control groups are not seen.
+std::optional<Bytes> available_memory();
 
 // Owned memory, zeroed, aligned to 256 bytes; Error(memory) names the size that could not be had.
 // On a device the zeros enter the main queue, and the host can't read what data() points to; pinned

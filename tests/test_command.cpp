@@ -197,6 +197,8 @@ TEST_F(Command, MistakesAreNamedWithTheNearestName) {
   expect({"plan", "digits-dense", "--set", "model.name=dens"}, exit_usage, "dense");
   expect({"plan", "digits-dense", "--memory", "3 parsecs"}, exit_usage, "expected a size");
   expect({"plan", "digits-dense", "--memory", "1KiB"}, exit_memory, "one clip takes");
+  expect({"train", "moving-digits", "--set", "train.batch=10000000"}, exit_memory,
+         "are missing; the largest batch that fits is ");
   expect({"train", "none.toml"}, exit_data, "none.toml");
   expect({"eval", "runs/none"}, exit_data, "holds no run");
   expect({"info", "none"}, exit_data, "does not exist");
