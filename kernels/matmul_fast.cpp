@@ -23,6 +23,7 @@ constexpr double least_flops = 4e5;  // below that, a thread costs more than it 
 constexpr Index copied_tiles = 8;    // of A at once
 constexpr Index copy_pad = 16;       // floats between copied rows, against a stride of whole pages
 constexpr Index most_columns = 512;  // of a block of B
+constexpr Index low_panels = 32768;  // floats of a block of B under low tiles
 constexpr Index short_k = 64;        // whose tiles end sooner than memory answers
 constexpr Index line = 16;           // floats of a cache line
 constexpr Index page = 1024;         // floats: lines that far apart evict one another
@@ -52,6 +53,7 @@ struct Plan {
   bool swapped = false;  // as C^T, which is transposed in the end
   bool packs = false;    // B goes through panels
   bool copies = false;   // A's rows go through a buffer
+  bool low = false;      // in low tiles over panels: C's rows would evict one another
   bool short_m = false;  // B is read once, in place: its columns in the outer loop
   Index grid_m = 1, grid_n = 1, grid_k = 1;  // threads over C and over K
   Index block_k = 1, block_n = 1;
@@ -61,6 +63,16 @@ struct Plan {
   Index threads() const { return grid_m * grid_n * grid_k; }
   Index floats() const { return threads() * (packed + copied) + partial + transposed; }
 };
+
+struct Tile {
+  Index rows, cols;
+};
+
+Tile tile_of(const Plan& plan) {
+  const MicroKernel& kernel = micro_kernel();
+  if (plan.low) return {kernel.low_rows, kernel.wide_cols};
+  return {kernel.rows, kernel.cols};
+}
 
 double real(Index value) { return static_cast<double>(value); }
 
@@ -102,15 +114,23 @@ Plan plan_for(const Stream& stream, const Product& p) {
   const Index n = plan.swapped ? p.m : p.n;
   const bool a_by_rows = plan.swapped || !p.transpose_a;
   const bool b_by_rows = plan.swapped ? p.transpose_a : !p.transpose_b;
-  split(plan, threads, ceil_div(m, kernel.rows), panel_count(n), p.k);
+  plan.low =
+      kernel.low_rows > 0 && n % page == 0 && p.k <= short_k && m > 4 * kernel.rows * threads;
+  if (plan.low)
+    plan.grid_m = threads;  // half of each row apiece would use half of the cache's sets
+  else
+    split(plan, threads, ceil_div(m, kernel.rows), panel_count(n), p.k);
 
   const Index rows = ceil_div(m, plan.grid_m);
   const Index cols = ceil_div(n, plan.grid_n);
   plan.packs = !b_by_rows || (n % (a_by_rows ? page / 2 : page) == 0 && rows > 4 * kernel.rows);
   plan.short_m = !plan.packs && rows <= 4 * kernel.rows;
   plan.block_k = even_step(ceil_div(p.k, plan.grid_k), plan.short_m ? 256 : 800);
-  plan.block_n = plan.short_m ? 1024 : most_columns;
-  if (plan.packs) plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n));
+  plan.block_n = plan.low       ? low_panels / plan.block_k / kernel.wide_cols * kernel.wide_cols
+                 : plan.short_m ? 1024
+                                : most_columns;
+  if (plan.packs)
+    plan.packed = packed_size(plan.block_k, std::min(cols, plan.block_n), tile_of(plan).cols);
   const Index stride = a_by_rows ? p.k : p.m;
   const bool reused = std::min(cols, plan.block_n) >= 3 * kernel.cols;
   plan.copies = !plan.short_m && reused && (a_by_rows ? stride % page == 0 : stride > 64);
@@ -180,10 +200,11 @@ void copy_tiles(const Operands& o, const Tiles& tiles, Range some, Index k, Inde
 void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range depths, bool adds,
              bool ends, float* packed, float* copied) {
   const MicroKernel& kernel = micro_kernel();
+  const Tile most = tile_of(plan);
   // Rows of C or A that evict one another before a tile has done with them: fewer of them.
-  const bool crowded = (o.ldc % page == 0 && o.k <= short_k) ||
+  const bool crowded = (o.ldc % page == 0 && o.k <= short_k && !plan.low) ||
                        (o.a_col == 1 && o.a_row % page == 0 && !plan.copies && !plan.short_m);
-  const Tiles tiles(rows, crowded ? ceil_div(kernel.rows, 2) : kernel.rows);
+  const Tiles tiles(rows, crowded ? ceil_div(most.rows, 2) : most.rows);
   for (Index n0 = cols.begin; n0 < cols.end; n0 += plan.block_n) {
     const Index n1 = std::min(cols.end, n0 + plan.block_n);
     Index k = depths.begin;
@@ -193,7 +214,8 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
       const bool last = k + depth == depths.end;
       const float* b = o.b_transposed ? o.b + n0 * o.ldb + k : o.b + k * o.ldb + n0;
       if (plan.packs)
-        pack_panels(packed, b, o.ldb, o.b_transposed, depth, n1 - n0, 0, panel_count(n1 - n0));
+        pack_panels(packed, b, o.ldb, o.b_transposed, depth, n1 - n0, 0,
+                    panel_count(n1 - n0, most.cols), most.cols);
 
       Rows a;
       Index a_step = o.a_col;
@@ -207,19 +229,19 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
         for (Index r = 0; r < tiles.height(tile); ++r)
           a[static_cast<std::size_t>(r)] = from + r * (o.a_col == 1 ? depth + copy_pad : 1);
       };
-      const Index panels = ceil_div(n1 - n0, kernel.cols);
+      const Index panels = ceil_div(n1 - n0, most.cols);
       const auto run = [&](Index tile, Index n) {
         // C two panels further on comes meanwhile.
-        const Index ahead = o.k <= short_k ? 2 * kernel.cols : 0;
-        const Index wrapped = tiles.height(tile) * o.ldc - panels * kernel.cols;
+        const Index ahead = o.k <= short_k ? 2 * most.cols : 0;
+        const Index wrapped = tiles.height(tile) * o.ldc - panels * most.cols;
         const float* panel = plan.packs ? packed + (n - n0) * depth : b + (n - n0);
         kernel.run(static_cast<int>(tiles.height(tile)),
-                   static_cast<int>(std::min<Index>(kernel.cols, n1 - n)),
+                   static_cast<int>(std::min<Index>(most.cols, n1 - n)),
                    {.a = a.data(),
                     .b = &panel,
                     .depth = depth,
                     .a_step = a_step,
-                    .b_step = plan.packs ? kernel.cols : o.ldb,
+                    .b_step = plan.packs ? most.cols : o.ldb,
                     .c = o.c + tiles.begin(tile) * o.ldc + n,
                     .ldc = o.ldc,
                     .bias = o.bias && first ? o.bias + n : nullptr,
@@ -242,7 +264,7 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
       };
 
       if (plan.short_m) {
-        for (Index n = n0; n < n1; n += kernel.cols)
+        for (Index n = n0; n < n1; n += most.cols)
           for (Index tile = 0; tile < tiles.count; ++tile) {
             aim(tile);
             run(tile, n);
@@ -259,7 +281,7 @@ void compute(const Plan& plan, const Operands& o, Range rows, Range cols, Range 
             aim(tile);
           for (Index panel = 0; panel < panels; ++panel) {
             if (fetches && tile + 1 < tiles.count) fetch(tile + 1, panel);
-            run(tile, n0 + panel * kernel.cols);
+            run(tile, n0 + panel * most.cols);
           }
           finish({tiles.begin(tile), tiles.begin(tile + 1)});
         }
@@ -285,7 +307,7 @@ void write_across(Stream stream, const Operands& o, const float* t) {
 
 // One product of the batch on plan.threads() threads.
 void run_item(Stream stream, const Plan& plan, const Operands& given, float* memory) {
-  const MicroKernel& kernel = micro_kernel();
+  const Tile tile = tile_of(plan);
   const Index threads = plan.threads();
   stream.threads = static_cast<int>(threads);
   float* partial = memory + threads * (plan.packed + plan.copied);
@@ -307,8 +329,8 @@ void run_item(Stream stream, const Plan& plan, const Operands& given, float* mem
         own.bias = nullptr;
       }
       float* packed = memory + part * (plan.packed + plan.copied);
-      compute(plan, own, share(o.m, kernel.rows, part / plan.grid_n % plan.grid_m, plan.grid_m),
-              share(o.n, kernel.cols, part % plan.grid_n, plan.grid_n),
+      compute(plan, own, share(o.m, tile.rows, part / plan.grid_n % plan.grid_m, plan.grid_m),
+              share(o.n, tile.cols, part % plan.grid_n, plan.grid_n),
               share(o.k, 1, part_k, plan.grid_k), o.accumulate && part_k == 0, plan.grid_k == 1,
               packed, packed + plan.packed);
     }

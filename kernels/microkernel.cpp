@@ -77,11 +77,13 @@ __attribute__((target("avx512f"))) void tile_avx512(int cols, const MicroTask& t
   float* c = task.c + task.fetched;
   __m512 sum[rows][vectors];
   FRAMEFOLD_UNROLL
-  for (int i = 0; i < rows; ++i, c = renewed(c + ldc))
+  for (int i = 0; i < rows; ++i, c = renewed(c + ldc)) {
+    FRAMEFOLD_UNROLL
     for (int v = 0; v < vectors; ++v) {
       _mm_prefetch(c + 16 * v, _MM_HINT_T0);
       sum[i][v] = _mm512_setzero_ps();
     }
+  }
 
   const float* a[rows] = {};
   const float* b = nullptr;
@@ -113,11 +115,13 @@ __attribute__((target("avx512f"))) void tile_avx512(int cols, const MicroTask& t
       FRAMEFOLD_UNROLL
       for (int v = 0; v < vectors; ++v) {
         y[v] = load(b, v);
-        _mm_prefetch(b + prefetch_rows * task.b_step + 16 * v, _MM_HINT_T1);
+        if (vectors <= 2)  // wider tiles read panels
+          _mm_prefetch(b + prefetch_rows * task.b_step + 16 * v, _MM_HINT_T1);
       }
       FRAMEFOLD_UNROLL
       for (int i = 0; i < rows; ++i) {
         const __m512 x = _mm512_set1_ps(*behind(a[i], offset));
+        FRAMEFOLD_UNROLL
         for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_fmadd_ps(x, y[v], sum[i][v]);
       }
       offset += task.a_step * Index{sizeof(float)};
@@ -142,8 +146,10 @@ __attribute__((target("avx512f"))) void tile_avx512(int cols, const MicroTask& t
   if (by_rows) {
     __m512 y[last_steps][vectors];
     FRAMEFOLD_UNROLL
-    for (int k = 0; k < last_steps; ++k, b += task.b_step)
+    for (int k = 0; k < last_steps; ++k, b += task.b_step) {
+      FRAMEFOLD_UNROLL
       for (int v = 0; v < vectors; ++v) y[k][v] = load(b, v);
+    }
     const Index step = task.a_step * Index{sizeof(float)};
     FRAMEFOLD_UNROLL
     for (int i = 0; i < rows; ++i) {
@@ -151,6 +157,7 @@ __attribute__((target("avx512f"))) void tile_avx512(int cols, const MicroTask& t
       FRAMEFOLD_UNROLL
       for (int k = 0; k < last_steps; ++k) {
         const __m512 x = _mm512_set1_ps(*behind(row, k * step));
+        FRAMEFOLD_UNROLL
         for (int v = 0; v < vectors; ++v) sum[i][v] = _mm512_fmadd_ps(x, y[k][v], sum[i][v]);
       }
       store(i);
@@ -231,6 +238,11 @@ template <class Rows>
 struct Tiles;
 template <int... row>
 struct Tiles<std::integer_sequence<int, row...>> {
+  static constexpr std::array<std::array<TileFunction, sizeof...(row)>, 4> wide_avx512 = {
+      {{tile_avx512<row + 1, 3, false>...},
+       {tile_avx512<row + 1, 3, true>...},
+       {tile_avx512<row + 1, 4, false>...},
+       {tile_avx512<row + 1, 4, true>...}}};
   static constexpr std::array<std::array<TileFunction, sizeof...(row)>, 4> avx512 = {
       {{tile_avx512<row + 1, 1, false>...},
        {tile_avx512<row + 1, 1, true>...},
@@ -243,7 +255,14 @@ struct Tiles<std::integer_sequence<int, row...>> {
        {tile_avx2<row + 1, 2, true>...}}};
 };
 
+void run_wide_avx512(int rows, int cols, const MicroTask& task) {
+  const std::size_t kind = (cols > 48 ? 2U : 0U) + (cols % 16 ? 1U : 0U);
+  Tiles<std::make_integer_sequence<int, 4>>::wide_avx512[kind][static_cast<std::size_t>(rows - 1)](
+      cols, task);
+}
+
 void run_avx512(int rows, int cols, const MicroTask& task) {
+  if (cols > 32) return run_wide_avx512(rows, cols, task);
   const std::size_t kind = (cols > 16 ? 2U : 0U) + (cols % 16 ? 1U : 0U);
   Tiles<std::make_integer_sequence<int, 12>>::avx512[kind][static_cast<std::size_t>(rows - 1)](
       cols, task);
@@ -307,7 +326,7 @@ void run_portable(int rows, int cols, const MicroTask& task) {
 std::vector<MicroKernel> available() {
   std::vector<MicroKernel> kernels;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) kernels.push_back({12, 32, "avx512", run_avx512});
+  if (__builtin_cpu_supports("avx512f")) kernels.push_back({12, 32, "avx512", run_avx512, 4, 64});
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     kernels.push_back({6, 16, "avx2", run_avx2});
 #endif
@@ -336,13 +355,10 @@ const MicroKernel& micro_kernel() {
   return kernel;
 }
 
-Index panel_count(Index cols) {
-  const Index width = micro_kernel().cols;
-  return (cols + width - 1) / width;
-}
+Index panel_count(Index cols, Index width) { return (cols + width - 1) / width; }
 
-Index packed_size(Index depth, Index cols) {
-  return panel_count(cols) * micro_kernel().cols * depth;
+Index packed_size(Index depth, Index cols, Index width) {
+  return panel_count(cols, width) * width * depth;
 }
 
 namespace {
@@ -378,8 +394,7 @@ void pack_rows(float* to, const float* from, Index step_k, Index step_n, Index d
 }  // namespace
 
 void pack_panels(float* packed, const float* b, Index ldb, bool transposed, Index depth, Index cols,
-                 Index first, Index last) {
-  const Index width = micro_kernel().cols;
+                 Index first, Index last, Index width) {
   const Index whole = std::min(last, cols / width);  // panels before it are full
   if (!transposed)                                   // row by row, as memory likes it
     for (Index k = 0; k < depth; ++k)

@@ -6,7 +6,8 @@
 //   C[i][n] = (accumulate ? C[i][n] : 0) + bias[n]
 //             + sum over s < segments, k < depth:
 //                 row(s, i)[k * a_step] * b[s][k * b_step + n]
-//   for i < rows, n < cols;  1 <= rows <= kernel.rows, 1 <= cols <= kernel.cols
+//   for i < rows, n < cols;  1 <= rows <= kernel.rows, 1 <= cols <= kernel.cols,
+//                            or rows <= kernel.low_rows, cols <= kernel.wide_cols
 //
 //   row(s, i)   a[s * rows + i], or a[at[s].first + i] + at[s].move where at is given, so that
 //               segments share pointers
@@ -69,22 +70,24 @@ struct MicroKernel {
   int cols;
   const char* name;
   void (*run)(int rows, int cols, const MicroTask& task);
+  int low_rows = 0;  // the low tile, for packed B: 4 x 64 (AVX-512), or none
+  int wide_cols = 0;
 };
 
 constexpr int micro_rows_max = 12;  // for arrays of row pointers and tiles on the stack
-constexpr int micro_cols_max = 32;
+constexpr int micro_cols_max = 64;
 
 const MicroKernel& micro_kernel();             // the one in use
 std::span<const MicroKernel> micro_kernels();  // all that this processor runs, fastest first
 
-// Packed panels: op(b) [depth, cols] cut into ceil(cols / kernel.cols) panels; panel p holds
-// columns p * kernel.cols ... k-major, [depth][kernel.cols], zeros past the last column.
-// op(b)[k][n] is b[k * ldb + n], or b[n * ldb + k] where transposed. Panels [first, last) are
-// written, at packed + p * depth * kernel.cols.
-Index panel_count(Index cols);
-Index packed_size(Index depth, Index cols);  // in floats
+// Packed panels: op(b) [depth, cols] cut into ceil(cols / width) panels, width kernel.cols or
+// kernel.wide_cols; panel p holds columns p * width ... k-major, [depth][width], zeros past the
+// last column. op(b)[k][n] is b[k * ldb + n], or b[n * ldb + k] where transposed. Panels
+// [first, last) are written, at packed + p * depth * width.
+Index panel_count(Index cols, Index width = micro_kernel().cols);
+Index packed_size(Index depth, Index cols, Index width = micro_kernel().cols);  // in floats
 void pack_panels(float* packed, const float* b, Index ldb, bool transposed, Index depth, Index cols,
-                 Index first, Index last);
+                 Index first, Index last, Index width = micro_kernel().cols);
 
 // y = activation(y) in place on rows of C while they are in the cache.
 void activate_tile(Activation activation, float* c, Index ldc, Index rows, Index cols);

@@ -21,7 +21,8 @@ constexpr Activation fused[] = {Activation::none,
                                 Activation::tanh};
 
 // Tiles' edges (12 x 32, 6 x 16, 4 x 8 and one past each), every transposition, batches shared
-// out whole or one at a time, a depth past one block, rows 512 floats apart.
+// out whole or one at a time, a depth past one block, rows 512 floats apart, low tiles for rows of
+// 1024 in one block and in two.
 OP_CASES(matmul) {
   const auto add_case = [&](Shape batch, Index m, Index n, Index k, bool ta, bool tb) {
     Shape a = batch;
@@ -50,6 +51,8 @@ OP_CASES(matmul) {
   add_case({}, 7, 9, 401, false, false);
   add_case({}, 5, 6, 1601, true, false);
   add_case({}, 14, 100, 512, false, false);
+  add_case({}, 201, 1024, 3, false, false);
+  add_case({}, 201, 1024, 40, true, false);
   add_case({5}, 130, 30, 3, false, true);
 }
 

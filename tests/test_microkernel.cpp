@@ -74,6 +74,12 @@ TEST(Microkernel, EveryTileOfEveryVariant) {
         check_tile(kernel, rows, cols, 1, 17, 1, false, false);
         check_tile(kernel, rows, cols, 3, 5, 2, true, true);
       }
+    ASSERT_LE(kernel.wide_cols, micro_cols_max);
+    for (int rows = 1; rows <= kernel.low_rows; ++rows)
+      for (int cols = kernel.cols + 1; cols <= kernel.wide_cols; ++cols) {
+        check_tile(kernel, rows, cols, 1, 17, 1, false, true);
+        check_tile(kernel, rows, cols, 3, 3, 2, true, false);
+      }
     check_tile(kernel, kernel.rows, kernel.cols, 27, 16, 1, true, false);
     check_tile(kernel, kernel.rows, kernel.cols, 1, 1, 7, false, true);
     check_tile(kernel, 1, 1, 0, 4, 1, true, false);
@@ -112,27 +118,28 @@ TEST(Microkernel, SegmentsShareRowPointers) {
 }
 
 TEST(Microkernel, PackedPanels) {
-  const Index width = micro_kernel().cols;
-  for (const Index cols : {Index{1}, width - 1, width, width + 1, 3 * width + 5})
-    for (const Index depth : {1, 7, 8, 9, 40})
-      for (const bool transposed : {false, true}) {
-        const Index ldb = (transposed ? depth : cols) + 3;
-        const auto b = draw((transposed ? cols : depth) * ldb, 6);
-        std::vector<float> packed(static_cast<std::size_t>(packed_size(depth, cols)), -9.0F);
-        ASSERT_EQ(packed_size(depth, cols), panel_count(cols) * depth * width);
-        const Index middle = panel_count(cols) / 2;
-        pack_panels(packed.data(), b.data(), ldb, transposed, depth, cols, 0, middle);
-        pack_panels(packed.data(), b.data(), ldb, transposed, depth, cols, middle,
-                    panel_count(cols));
-        for (Index n = 0; n < panel_count(cols) * width; ++n)
-          for (Index k = 0; k < depth; ++k) {
-            const float got =
-                packed[static_cast<std::size_t>((n / width * depth + k) * width + n % width)];
-            const Index from = transposed ? n * ldb + k : k * ldb + n;
-            ASSERT_EQ(got, n < cols ? b[static_cast<std::size_t>(from)] : 0.0F)
-                << cols << ' ' << depth << ' ' << n << ' ' << k;
-          }
-      }
+  for (const Index width : {Index{micro_kernel().cols}, Index{micro_kernel().cols} * 2})
+    for (const Index cols : {Index{1}, width - 1, width, width + 1, 3 * width + 5})
+      for (const Index depth : {1, 7, 8, 9, 40})
+        for (const bool transposed : {false, true}) {
+          const Index ldb = (transposed ? depth : cols) + 3;
+          const auto b = draw((transposed ? cols : depth) * ldb, 6);
+          std::vector<float> packed(static_cast<std::size_t>(packed_size(depth, cols, width)),
+                                    -9.0F);
+          ASSERT_EQ(packed_size(depth, cols, width), panel_count(cols, width) * depth * width);
+          const Index middle = panel_count(cols, width) / 2;
+          pack_panels(packed.data(), b.data(), ldb, transposed, depth, cols, 0, middle, width);
+          pack_panels(packed.data(), b.data(), ldb, transposed, depth, cols, middle,
+                      panel_count(cols, width), width);
+          for (Index n = 0; n < panel_count(cols, width) * width; ++n)
+            for (Index k = 0; k < depth; ++k) {
+              const float got =
+                  packed[static_cast<std::size_t>((n / width * depth + k) * width + n % width)];
+              const Index from = transposed ? n * ldb + k : k * ldb + n;
+              ASSERT_EQ(got, n < cols ? b[static_cast<std::size_t>(from)] : 0.0F)
+                  << cols << ' ' << depth << ' ' << n << ' ' << k;
+            }
+        }
 }
 
 TEST(Microkernel, ActivatesTiles) {
