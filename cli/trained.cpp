@@ -103,7 +103,7 @@ const Split& Trained::data() {
 }
 
 std::vector<std::string> Trained::note_bad() const {
-  const std::vector<std::string> bad = bad_clips(*clips);
+  std::vector<std::string> bad = bad_clips(*clips);
   for (const std::string& message : bad)
     ProgressLine().note("bad, another takes its place: " + message);
   return bad;

@@ -58,7 +58,7 @@ template <class Gradient>
 FRAMEFOLD_INLINE void write_row(Index width, float* dx, Residual residual, Gradient gradient) {
   const float* dsum = residual.dsum;
   float* db = residual.db;
-  if (dsum) {
+  if (dsum) {  // NOLINT(bugprone-branch-clone): it overlooks the sum
 #pragma omp simd
     for (Index c = 0; c < width; ++c) dx[c] = gradient(c) + dsum[c];
   } else {

@@ -2,7 +2,8 @@
 by row in turn, and writes one table.
 
 Usage: compare.py --bench build/cpu/bin/framefold-bench --torch PYTHON [--onednn PROGRAM]
-                  [--device cpu|cuda] [--rounds 3] [--seconds 0.5] [--out FILE.json] [ROW-PREFIX...]
+                  [--device cpu|cuda] [--rounds 3] [--seconds 0.5] [--out FILE.json]
+                  [--add FILE.json] [ROW-PREFIX...]
 
 All compute from the same operands; a row whose results differ gets no time. A figure is the
 median over rounds of each round's median. On a processor every figure has the machine's rate beside it
@@ -174,6 +175,32 @@ def raise_roof(result, context):
         row["of_roof"] = max(shares) if shares else None
 
 
+def added(earlier, result):
+    """`earlier` with the rounds of `result`, another run of the same things, behind those of its rows."""
+    for key in ("commit", "processor", "device", "torch"):
+        if earlier[key] != result[key]:
+            sys.exit(f"compare: --add: the file's {key} is {earlier[key]}, this run's {result[key]}")
+    kept = earlier["rows"]
+    for name, row in result["rows"].items():
+        old = kept.setdefault(name, row)
+        if old is row:
+            continue
+        for side, seconds in (("our", "ours"), ("their", "theirs"), ("onednn", "onednn")):
+            if side + "_seconds" not in row or side + "_seconds" not in old:
+                continue
+            if side == "our" and min(row["our_seconds"]) < min(old["our_seconds"]):
+                old.update(flops=row["flops"], bytes=row["bytes"])
+            if side == "their" and min(row["their_seconds"]) < min(old["their_seconds"]):
+                old["way"] = row["way"]
+            for values in (side + "_seconds", side + "_rates"):
+                old[values] = old.get(values, []) + row.get(values, [])
+            old[seconds] = statistics.median(old[side + "_seconds"])
+        for peak in ("our_peak", "their_peak"):
+            old[peak] = max(old[peak], row[peak])
+    raise_roof(earlier, result["context"])
+    return earlier
+
+
 def agree(own, other, name):
     """Whether both sides computed the same from the same operands; None where they can't be held
     against one another. bf16 keeps 8 bits."""
@@ -332,6 +359,8 @@ def parsed():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.5, help="most for one row, a round")
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--add", type=pathlib.Path,
+                        help="put the rounds behind those of an earlier file of the same commit")
     parser.add_argument("prefixes", nargs="*")
     return parser.parse_args()
 
@@ -384,6 +413,10 @@ def main():
             show(names, rounds)
     if not result["rows"]:
         sys.exit("compare: no row to show" + "".join(f"\n{name}: {why}" for name, why in different.items()))
+    if arguments.add:
+        result = added(json.loads(arguments.add.read_text()), result)
+        mark_disturbed(result, gate)
+        arguments.add.write_text(json.dumps(result, indent=1) + "\n")
     print("\n" + table(result))
     if different:
         sys.exit("compare: without a time, since the results differ:\n" +
