@@ -415,8 +415,10 @@ def main():
         sys.exit("compare: no row to show" + "".join(f"\n{name}: {why}" for name, why in different.items()))
     if arguments.add:
         result = added(json.loads(arguments.add.read_text()), result)
+        gate.best = max(gate.best, result.get("rate", 0))
         mark_disturbed(result, gate)
         arguments.add.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.add.with_suffix(".md").write_text(table(result))
     print("\n" + table(result))
     if different:
         sys.exit("compare: without a time, since the results differ:\n" +
