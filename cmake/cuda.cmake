@@ -10,6 +10,10 @@ check_language(CUDA)
 if(CMAKE_CUDA_COMPILER)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 90-virtual)
   enable_language(CUDA)
+  # CMake 3.25 makes CUDA::nvToolsExt of a library that CUDA 13 no longer has, unless it is there.
+  if(NOT TARGET CUDA::nvToolsExt)
+    add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
+  endif()
   find_package(CUDAToolkit REQUIRED)
   # CMake 3.25 does not know yet that nvcc speaks C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)

@@ -2,9 +2,12 @@
 // what they have read by recursion.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "kernels/error.h"
 
@@ -22,6 +25,20 @@ Json parse_json(std::string_view text, const std::string& place) {
   } catch (const typename Json::exception& error) {
     fail(ErrorCode::format, place, ": no JSON: ", error.what());
   }
+}
+
+// A whole number that T can hold; the library's own conversions are undefined for any other.
+template <class T, class Json>
+T integer(const Json& json, const std::string& place) {
+  if (json.is_number_unsigned()) {
+    const auto value = json.template get<std::uint64_t>();
+    if (std::in_range<T>(value)) return static_cast<T>(value);
+  } else if (json.is_number_integer()) {
+    const auto value = json.template get<std::int64_t>();
+    if (std::in_range<T>(value)) return static_cast<T>(value);
+  }
+  fail(ErrorCode::format, place, ": ", json.dump(), " is no whole number of ",
+       std::numeric_limits<T>::min(), " to ", std::numeric_limits<T>::max());
 }
 
 }  // namespace framefold

@@ -20,6 +20,7 @@
 #include "io/augment_parts.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/list_parts.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -63,7 +64,7 @@ Json read_hashed(const fs::path& path) {
 }
 
 struct Frames {
-  Index height = 0, width = 0, channels = 0, stride = 1;
+  Index height = 0, width = 0, channels = 0;
   Bytes bytes() const { return static_cast<Bytes>(height * width * channels); }
 };
 
@@ -80,13 +81,13 @@ Json to_json(const Record& record) {
           {"rate", record.rate}};
 }
 
-Record to_record(const Json& json) {
+Record to_record(const Json& json, const std::string& place) {
   return {json.at("name").get<std::string>(),
           json.at("hash").get<std::string>(),
-          json.at("label").get<Index>(),
-          json.at("frames").get<Index>(),
-          json.at("shard").get<Index>(),
-          json.at("offset").get<std::uint64_t>(),
+          integer<Index>(json.at("label"), place),
+          integer<Index>(json.at("frames"), place),
+          integer<Index>(json.at("shard"), place),
+          integer<std::uint64_t>(json.at("offset"), place),
           json.value("rate", 0.0)};
 }
 
@@ -228,8 +229,7 @@ Json whole_part(const fs::path& directory, Index number, const std::string& dige
         ErrorCode::argument, directory.string(),
         " holds shards of other videos or of other frames; choose another directory, or delete it");
   const auto size = fs::file_size(directory / numbered(number, ".u8"), error);
-  if (error || size != part.at("bytes").get<std::uint64_t>() || part.at("first") != first)
-    return nullptr;
+  if (error || part.at("bytes") != size || part.at("first") != first) return nullptr;
   return part;
 }
 
@@ -261,21 +261,24 @@ Packed pack(const VideoSet& set, const Packing& options,
     if (index.at("digest") != digest)
       fail(ErrorCode::argument, directory.string(),
            " is packed already, with other videos or other frames; choose another directory");
+    const std::string place = (directory / "index.json").string();
     packed.kept = packed.shards = static_cast<Index>(index.at("shards").size());
-    for (const Json& bytes : index.at("shards")) packed.bytes += bytes.get<Bytes>();
-    for (const Json& video : index.at("videos")) packed.frames += video.at("frames").get<Index>();
+    for (const Json& bytes : index.at("shards")) packed.bytes += integer<Bytes>(bytes, place);
+    for (const Json& video : index.at("videos"))
+      packed.frames += integer<Index>(video.at("frames"), place);
     packed.videos = static_cast<Index>(index.at("videos").size());
     return packed;
   }
   Json videos = Json::array(), shards = Json::array();
   const auto take = [&](const Json& part) {
+    const std::string place = (directory / numbered(packed.shards, ".json")).string();
     for (const Json& video : part.at("videos")) {
-      packed.frames += video.at("frames").get<Index>();
+      packed.frames += integer<Index>(video.at("frames"), place);
       videos.push_back(video);
     }
     for (const Json& message : part.at("skipped")) packed.skipped.push_back(message);
     shards.push_back(part.at("bytes"));
-    packed.bytes += part.at("bytes").get<Bytes>();
+    packed.bytes += integer<Bytes>(part.at("bytes"), place);
     ++packed.shards;
   };
   Index next = 0;
@@ -283,7 +286,7 @@ Packed pack(const VideoSet& set, const Packing& options,
     const Json part = whole_part(directory, packed.shards, digest, next);
     if (part.is_null()) break;
     take(part);
-    next = part.at("last").get<Index>();
+    next = integer<Index>(part.at("last"), directory.string());
     ++packed.kept;
   }
   std::optional<Decoding> decoding;
@@ -399,16 +402,20 @@ class Shards final : public VideoSet {
       if (index.at("format") != 1)
         fail(ErrorCode::format, path.string(), ": format ", index.at("format").dump(),
              ", expected 1; pack again");
-      frames_ = {index.at("height").get<Index>(), index.at("width").get<Index>(),
-                 index.at("channels").get<Index>(), index.at("stride").get<Index>()};
+      frames_ = {integer<Index>(index.at("height"), path.string()),
+                 integer<Index>(index.at("width"), path.string()),
+                 integer<Index>(index.at("channels"), path.string())};
       Index labels = 0;
       for (const Json& video : index.at("videos")) {
-        records_.push_back(to_record(video));
+        records_.push_back(to_record(video, path.string()));
+        if (records_.back().label >= lists::most_labels)
+          fail(ErrorCode::format, path.string(), ": a label of ", records_.back().label,
+               ", expected at most ", lists::most_labels - 1);
         labels = std::max(labels, records_.back().label + 1);
       }
       classes_ = named_classes(index.at("classes").get<std::vector<std::string>>(), labels);
       for (const Json& bytes : index.at("shards")) {
-        sizes_.push_back(bytes.get<std::uint64_t>());
+        sizes_.push_back(integer<std::uint64_t>(bytes, path.string()));
         const auto number = static_cast<Index>(shards_.size());
         shards_.emplace_back(fs::path(directory) / numbered(number, ".u8"), sizes_.back());
       }

@@ -1,8 +1,11 @@
 #include "io/shards.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "io/file.h"
@@ -172,6 +175,35 @@ TEST_F(ShardCache, DamageIsAnError) {
   EXPECT_NO_THROW(open_shards(options().directory));
   fs::remove(in("shard-00001.u8"));
   EXPECT_ERROR(ErrorCode::file, "shard-00001.u8", open_shards(options().directory));
+}
+
+// Numbers that no packing writes, under a hash that fits them.
+TEST_F(ShardCache, ImpossibleNumbers) {
+  pack(Plain(5), options());
+  const auto whole = nlohmann::ordered_json::parse(read_file(in("index.json"), 1 << 20));
+  const auto opened_with = [&](auto change) {
+    auto file = whole;
+    change(file["content"]);
+    const std::string content = file["content"].dump();
+    char hash[17];
+    std::snprintf(hash, sizeof hash, "%016llx",
+                  static_cast<unsigned long long>(XXH3_64bits(content.data(), content.size())));
+    file["hash"] = hash;
+    write_file(in("index.json"), file.dump());
+    return open_shards(options().directory);
+  };
+  EXPECT_NO_THROW(opened_with([](auto&) {}));
+  EXPECT_ERROR(ErrorCode::format, "4.18e+20 is no whole number",
+               opened_with([](auto& index) { index["width"] = 4.18e20; }));
+  EXPECT_ERROR(ErrorCode::format, "18446744073709551615 is no whole number",
+               opened_with([](auto& index) { index["height"] = ~std::uint64_t{0}; }));
+  EXPECT_ERROR(ErrorCode::format, "\"4\" is no whole number",
+               opened_with([](auto& index) { index["channels"] = "4"; }));
+  EXPECT_ERROR(ErrorCode::format, "-1 is no whole number",
+               opened_with([](auto& index) { index["videos"][0]["offset"] = -1; }));
+  EXPECT_ERROR(ErrorCode::format, "a label of 9223372036854775807", opened_with([](auto& index) {
+                 index["videos"][1]["label"] = std::numeric_limits<Index>::max();
+               }));
 }
 
 TEST_F(ShardCache, ClipsAreSampled) {
