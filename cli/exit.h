@@ -1,7 +1,7 @@
 // What the command exits with. docs/command.md holds the same table.
 #pragma once
 
-#include "engine/stop.h"
+#include "cli/stop.h"
 #include "kernels/error.h"
 
 namespace framefold {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/stop.h"
 #include "cli/trained.h"
-#include "engine/stop.h"
 
 namespace framefold {
 namespace {

@@ -64,7 +64,7 @@ struct TrainHooks {
   // in their place.
   std::function<double(Index step)> evaluate;
   std::function<void(const std::filesystem::path&)> saved;
-  std::function<bool()> stop;  // asked after each step: StopSignal::requested
+  std::function<bool()> stop;  // asked after each step
 };
 
 enum class Ending : std::uint8_t { finished, out_of_time, interrupted };

@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <csignal>
 
 #include "engine/evaluate.h"
-#include "engine/stop.h"
 #include "tests/temporary.h"
 #include "tests/tiny_run.h"
 
@@ -377,25 +375,6 @@ TEST(Evaluation, RefusesAPartialBatch) {
   Partial source;
   EXPECT_ERROR(ErrorCode::argument, "holds 3 samples, the plan takes 4",
                evaluate(run.executor, source, 1));
-}
-
-TEST(StopSignal, RaisesAFlagOnceAndStepsAside) {
-  struct sigaction before = {};
-  sigaction(SIGTERM, nullptr, &before);
-  {
-    const StopSignal stop;
-    EXPECT_FALSE(StopSignal::requested());
-    std::raise(SIGTERM);
-    EXPECT_TRUE(StopSignal::requested());
-    struct sigaction now = {};
-    sigaction(SIGTERM, nullptr, &now);
-    EXPECT_EQ(now.sa_handler, SIG_DFL);  // a second one ends the process
-  }
-  struct sigaction after = {};
-  sigaction(SIGTERM, nullptr, &after);
-  EXPECT_EQ(after.sa_handler, before.sa_handler);
-  const StopSignal again;
-  EXPECT_FALSE(StopSignal::requested());
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-#include "engine/stop.h"
+#include "cli/stop.h"
 #include "tests/temporary.h"
 #include "tests/tiny_run.h"
 

@@ -1,6 +1,6 @@
-// Asks a training loop to stop: SIGTERM and SIGINT, while a StopSignal lives, raise a flag instead
+// Asks the training loop to stop: SIGTERM and SIGINT, while a StopSignal lives, raise a flag instead
 // of ending the process. A second signal of the same kind ends it as usual, so that an impatient
-// Ctrl-C works. For the command; libraries leave signals alone.
+// Ctrl-C works.
 #pragma once
 
 #include <csignal>

@@ -1,4 +1,4 @@
-#include "engine/stop.h"
+#include "cli/stop.h"
 
 namespace framefold {
 namespace {
