@@ -85,7 +85,7 @@ class LoaderSource final : public BatchSource {
     float* labels = classes_ > 0 ? label(inputs.back()) : nullptr;
     mix_batch(mixing_, seed_, batch_.step, read, labels, classes_);
     if (!pairs_.empty()) unpair(pairs, inputs[0], inputs[1]);
-    return {.epoch = batch_.epoch, .samples = batch_.count};
+    return {.epoch = batch_.epoch, .samples = std::ssize(batch_.samples)};
   }
   std::vector<std::string> names() const override { return loader_.names(batch_); }
 

@@ -55,7 +55,6 @@ struct StepRecord {
   double update_seconds = 0;
 
   double seconds() const { return data_seconds + compute_seconds + update_seconds; }
-  double samples_per_second() const { return static_cast<double>(samples) / seconds(); }
 };
 
 struct TrainHooks {

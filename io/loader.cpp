@@ -1,7 +1,6 @@
 #include "io/loader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -46,7 +45,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
          options_.repeats, "; expected at least 1, 0, 1, 0 and 1");
   sample_ = {DType::u8, dataset_->shape()};
   const Index size = positions();
-  epoch_steps_ = (options_.drop_last ? size : size + options_.batch - 1) / options_.batch;
+  epoch_steps_ = size / options_.batch;
   if (epoch_steps_ == 0)
     fail(ErrorCode::argument, "loader: the dataset has ", size, " samples, a batch takes ",
          options_.batch, "; make the batch smaller or give more data");
@@ -66,10 +65,6 @@ TensorType Loader::type() const {
   Shape shape{options_.batch};
   for (const Index extent : sample_.shape) shape.push_back(extent);
   return {DType::u8, shape};
-}
-
-Index Loader::rows(Index step) const {
-  return std::min(options_.batch, positions() - step % epoch_steps_ * options_.batch);
 }
 
 Loader::Slot& Loader::slot(Index step) {
@@ -126,16 +121,15 @@ void Loader::work(const std::stop_token& stop) {
   while (wake_.wait(
       lock, stop, [&] { return claim_ < options_.steps && claim_ - next_ < options_.prefetch; })) {
     Slot& taken = slot(claim_);
-    const Index count = rows(claim_), first = claim_row_;
-    const Index last = std::min(count, first + grain_);
+    const Index first = claim_row_, last = std::min(options_.batch, first + grain_);
     if (first == 0) {
       taken.step = claim_;
-      taken.left = count;
+      taken.left = options_.batch;
       taken.error = nullptr;
       taken.bad = 0;
     }
-    claim_row_ = last == count ? 0 : last;
-    if (last == count) ++claim_;
+    claim_row_ = last == options_.batch ? 0 : last;
+    if (claim_row_ == 0) ++claim_;
     ++reading_;
     lock.unlock();
     read(taken, first, last, taken.pixels.get());
@@ -152,49 +146,41 @@ Batch Loader::next(Tensor clips) {
          " or the same in f32");
   if (next_ >= options_.steps)
     fail(ErrorCode::argument, "loader: step ", next_, " was asked for, there are ", options_.steps);
-  const Index step = next_, count = rows(step);
+  const Index step = next_;
   Slot& batch = slot(step);
   const bool direct = workers_.empty() && clips.dtype == DType::u8;
-  const auto start = std::chrono::steady_clock::now();
   if (workers_.empty()) {
     batch.step = step;
     batch.error = nullptr;
     batch.bad = 0;
-    read(batch, 0, count, direct ? clips.as<std::uint8_t>() : batch.pixels.get());
+    read(batch, 0, options_.batch, direct ? clips.as<std::uint8_t>() : batch.pixels.get());
   } else {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [&] { return batch.step == step && batch.left == 0; });
   }
-  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (batch.error) std::rethrow_exception(batch.error);
   if (options_.bad.budget > 0 && bad_ + batch.bad > options_.bad.budget)
     fail(ErrorCode::format, bad_ + batch.bad, " samples were bad, ", options_.bad.budget,
          " are allowed; the last: ", batch.last_bad);
   bad_ += batch.bad;
   if (batch.bad > 0) last_bad_ = batch.last_bad;
-  deliver(direct ? nullptr : batch.pixels.get(), count, clips);
-  std::copy_n(batch.samples.begin(), count, current_.begin());
+  if (!direct) deliver(batch.pixels.get(), clips);
+  std::ranges::copy(batch.samples, current_.begin());
   const Index bad = batch.bad;
   {
     const std::lock_guard lock(mutex_);
     ++next_;
   }
   wake_.notify_all();
-  return {
-      step, step / epoch_steps_, count, {current_.data(), static_cast<std::size_t>(count)}, bad};
+  return {step, step / epoch_steps_, current_, bad};
 }
 
-// Copies `count` rows from `pixels`, null where they are in place, and clears the others.
-void Loader::deliver(const std::uint8_t* pixels, Index count, Tensor clips) const {
-  const Index values = count * sample_.shape.size();
+void Loader::deliver(const std::uint8_t* pixels, Tensor clips) {
   if (clips.dtype == DType::f32) {
     auto* out = clips.as<float>();
-    for (Index i = 0; i < values; ++i) out[i] = static_cast<float>(pixels[i]) / 255.0F;
-    std::fill(out + values, out + clips.size(), 0.0F);
+    for (Index i = 0; i < clips.size(); ++i) out[i] = static_cast<float>(pixels[i]) / 255.0F;
   } else {
-    auto* out = clips.as<std::uint8_t>();
-    if (pixels != nullptr) std::memcpy(out, pixels, static_cast<Bytes>(values));
-    std::fill(out + values, out + clips.size(), std::uint8_t{0});
+    std::memcpy(clips.as<std::uint8_t>(), pixels, clips.type().bytes());
   }
 }
 

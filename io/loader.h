@@ -3,10 +3,11 @@
 //   clips  [B, T, H, W, C]  u8 as read, or f32 in [0, 1]   what next() writes, whole
 //
 // Batch `step` holds positions (step mod E) * B onwards of epoch step / E, where E is the number
-// of batches an epoch has. With repeats R positions R p ... R p + R - 1 show one sample (repeated
-// augmentation: Hoffer et al. 2020). What stands at a position of an epoch, and the random numbers
-// its sample reads with, are pure functions of (seed, epoch, position): batches depend on neither
-// workers nor prefetch, and seek(step) continues as if all steps before had been taken.
+// of whole batches an epoch has; what is left over is not read. With repeats R positions R p ... R
+// p + R - 1 show one sample (repeated augmentation: Hoffer et al. 2020). What stands at a position
+// of an epoch, and the random numbers its sample reads with, are pure functions of (seed, epoch,
+// position): batches depend on neither workers nor prefetch, and seek(step) continues as if all
+// steps before had been taken.
 //
 // Where bad samples are skipped, one whose file is damaged or unreadable (Error format or file)
 // gives its place to another, drawn by (seed, epoch, position, attempt): still a pure function.
@@ -35,10 +36,9 @@ namespace framefold {
 
 struct LoaderOptions {
   Index batch = 1;
-  bool shuffle = true;    // a new order each epoch; otherwise 0, 1, 2, ...
-  bool drop_last = true;  // false: an epoch's last batch may be partial
-  int workers = 1;        // 0: next() reads by itself
-  Index prefetch = 2;     // batches kept ready or being read, at least 1
+  bool shuffle = true;  // a new order each epoch; otherwise 0, 1, 2, ...
+  int workers = 1;      // 0: next() reads by itself
+  Index prefetch = 2;   // batches kept ready or being read, at least 1
   std::uint64_t seed = 0;
   BadSamples bad;
   Index repeats = 1;  // how often each sample stands in a row in an epoch, read anew each time
@@ -47,8 +47,7 @@ struct LoaderOptions {
 
 struct Batch {
   Index step = 0, epoch = 0;
-  Index count = 0;                 // samples; rows from here on are zero
-  std::span<const Index> samples;  // their indices, valid until the next call
+  std::span<const Index> samples;  // [B] indices, valid until the next call
   Index bad = 0;                   // samples that others replaced
 };
 
@@ -64,7 +63,6 @@ class Loader {
   Index bad() const { return bad_; }  // samples replaced in the batches delivered, and before:
   void count_bad_from(Index before) { bad_ = before; }       // of the budget, too
   const std::string& last_bad() const { return last_bad_; }  // what was wrong with one of them
-  double waited() const { return waited_; }  // seconds next() has spent waiting for samples
 
  private:
   struct Slot {
@@ -78,19 +76,17 @@ class Loader {
   };
 
   Index positions() const { return dataset_->size() * options_.repeats; }  // of an epoch
-  Index rows(Index step) const;
   Slot& slot(Index step);
   void read(Slot& slot, Index first, Index last, std::uint8_t* pixels);
   void read_or_replace(Slot& slot, Index row, std::uint64_t epoch, Index position,
                        std::uint8_t* clip);
   void work(const std::stop_token& stop);
-  void deliver(const std::uint8_t* pixels, Index count, Tensor clips) const;
+  static void deliver(const std::uint8_t* pixels, Tensor clips);
 
   std::shared_ptr<const Dataset> dataset_;
   LoaderOptions options_;
   TensorType sample_;
   Index epoch_steps_ = 0, grain_ = 1;
-  double waited_ = 0;
   Index bad_ = 0;
   std::string last_bad_;
 

@@ -150,7 +150,6 @@ TEST(Training, RecordsSayWhatHappened) {
   EXPECT_GT(record.data_seconds, 0);
   EXPECT_GT(record.compute_seconds, 0);
   EXPECT_GT(record.update_seconds, 0);
-  EXPECT_DOUBLE_EQ(record.samples_per_second() * record.seconds(), 4);
 }
 
 // By hand: two batches at half their weight, one update.

@@ -35,7 +35,7 @@ BatchSource::Batch TinySource::next(std::span<const Tensor> inputs) {
   batch_ = loader_.next(inputs[0]);
   if (std::ranges::find(spoilt, batch_.step) != spoilt.end())
     inputs[0].as<float>()[0] = std::numeric_limits<float>::quiet_NaN();
-  return {batch_.epoch, batch_.count};
+  return {batch_.epoch, std::ssize(batch_.samples)};
 }
 
 Value tiny_model(Graph& g) {
