@@ -19,8 +19,6 @@
 namespace framefold {
 namespace {
 
-constexpr std::uint64_t mixing_stream = 0x6d6978;
-
 void announce(const std::string& why) { std::fprintf(stderr, "framefold: %s\n", why.c_str()); }
 
 std::shared_ptr<const VideoFiles> video_files_of(const DataConfig& data) {
@@ -121,13 +119,6 @@ Augmentation augmentation_of(const AugmentConfig& augment) {
   Augmentation values = augment.values;
   values.crop = crop_kind(augment.crop);
   return values;
-}
-
-void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips, float* labels,
-               Index classes) {
-  if (mixing.mixup <= 0 && mixing.cutmix <= 0) return;
-  const Random random{seed, stream_of(mixing_stream, static_cast<std::uint64_t>(step))};
-  mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, labels, classes);
 }
 
 namespace {
@@ -322,17 +313,6 @@ std::vector<std::string> classes_of(const Config& config, const Split& data) {
     fail(ErrorCode::config, "task.classes is ", wanted, ", the data has ", classes.size(),
          " classes; set it to 0 to take the data's");
   return classes;
-}
-
-void write_label(const Dataset& dataset, Index sample, double smoothing, std::span<float> label) {
-  const Index own = dataset.label(sample);
-  if (own < 0 || own >= static_cast<Index>(label.size()))
-    fail(ErrorCode::config, dataset.name(sample),
-         own < 0 ? " has no class" : text(" has class ", own), ", expected one from 0 to ",
-         label.size() - 1, "; label it, or leave it out");
-  const double spread = smoothing / static_cast<double>(label.size());
-  std::ranges::fill(label, static_cast<float>(spread));
-  label[static_cast<std::size_t>(own)] = static_cast<float>(1 - smoothing + spread);
 }
 
 std::vector<Index> evaluation_batches(Index batch, Index clips) {

@@ -9,6 +9,8 @@
 namespace framefold {
 namespace {
 
+constexpr std::uint64_t mixing_stream = 0x6d6978;
+
 // Jöhnk's way: u^(1/alpha) and v^(1/alpha) until their sum is at most 1; in logarithms, so that
 // small alphas do not underflow.
 double beta(double alpha, Draws& draws) {
@@ -88,6 +90,13 @@ void mix(const Mixed& mixed, Tensor clips, float* labels, Index classes) {
       other = share * its + (1 - share) * mine;
     }
   }
+}
+
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips, float* labels,
+               Index classes) {
+  if (mixing.mixup <= 0 && mixing.cutmix <= 0) return;
+  const Random random{seed, stream_of(mixing_stream, static_cast<std::uint64_t>(step))};
+  mix(drawn_mix(mixing, clips.shape[2], clips.shape[3], random), clips, labels, classes);
 }
 
 }  // namespace framefold

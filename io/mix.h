@@ -30,5 +30,8 @@ struct Mixed {
 // What this batch's draw says for frames [H, W].
 Mixed drawn_mix(const Mixing& options, Index height, Index width, Random random);
 void mix(const Mixed& mixed, Tensor clips, float* labels, Index classes);
+// The batch of a training step, by a draw of its own.
+void mix_batch(const Mixing& mixing, std::uint64_t seed, Index step, Tensor clips,
+               float* labels = nullptr, Index classes = 0);
 
 }  // namespace framefold
