@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "io/safetensors.h"
+#include "engine/misfits.h"
 
 namespace framefold {
 namespace {
@@ -108,44 +108,24 @@ Counters counters_of(const Reader& reader) {
   return counters;
 }
 
-class Listing {
- public:
-  explicit Listing(std::string title) : title_(std::move(title)) {}
-  void add(const std::string& line) {
-    if (++count_ <= most) lines_ += (count_ == 1 ? " " : ", ") + line;
-  }
-  std::string take() const {
-    if (count_ == 0) return "";
-    return text("; ", title_, lines_, count_ > most ? text(" and ", count_ - most, " more") : "");
-  }
-
- private:
-  static constexpr int most = 8;
-  std::string title_, lines_;
-  int count_ = 0;
-};
-
 // Fills `wanted` in its order, once the file is known to hold exactly these tensors; state of an
 // optimiser that nobody wants is passed over.
 void read_tensors(const SafetensorsFile& file, const fs::path& path,
                   const std::vector<NamedTensor>& wanted, bool pass_over_state) {
-  Listing missing("missing:");
-  Listing misshapen("misshapen:");
-  Listing unknown("unknown:");
+  Misfits misfits;
   std::set<std::string_view> known;
   for (const auto& [name, tensor] : wanted) {
     known.insert(name);
     const SafetensorsEntry* entry = file.find(name);
     if (entry == nullptr)
-      missing.add(name);
+      misfits.missing(name);
     else if (entry->dtype != tensor.dtype || !(entry->shape == tensor.shape))
-      misshapen.add(
-          text(name, " is ", entry->stored, ' ', entry->shape, ", expected ", tensor.type()));
+      misfits.misshapen(name, *entry, text(tensor.type()));
   }
   for (const SafetensorsEntry& entry : file.entries())
     if (!known.contains(entry.name) && !(pass_over_state && is_state(entry.name)))
-      unknown.add(entry.name);
-  if (const std::string list = missing.take() + misshapen.take() + unknown.take(); !list.empty())
+      misfits.unknown(entry.name);
+  if (const std::string list = misfits.list(); !list.empty())
     fail(ErrorCode::shape, path.string(), " does not fit this configuration", list);
   for (const auto& [name, tensor] : wanted) file.read(name, tensor);
 }
@@ -226,7 +206,7 @@ std::vector<std::string> load_initial(const fs::path& path, Parameters& paramete
   constexpr std::string_view encoder = "encoder.", last_norm = "encoder.norm.";
   const SafetensorsFile file(path);
   if (Reader(path, file.metadata()).find("checkpoint") != nullptr) file.verify();
-  Listing missing("missing:"), misshapen("misshapen:"), unknown("unknown:");
+  Misfits misfits;
   std::vector<std::pair<std::string, Tensor>> found;
   std::vector<std::string> left;
   std::set<std::string_view> known;
@@ -243,16 +223,15 @@ std::vector<std::string> load_initial(const fs::path& path, Parameters& paramete
     else if (!name.starts_with(encoder))
       left.push_back(name);
     else if (entry == nullptr)
-      missing.add(name);
+      misfits.missing(name);
     else
-      misshapen.add(
-          text(name, " is ", entry->stored, ' ', entry->shape, ", expected ", tensor.type()));
+      misfits.misshapen(name, *entry, text(tensor.type()));
   }
   for (const SafetensorsEntry& entry : file.entries())
     if (entry.name.starts_with(encoder) && !entry.name.starts_with(last_norm) &&
         !known.contains(entry.name))
-      unknown.add(entry.name);
-  if (const std::string list = missing.take() + misshapen.take() + unknown.take(); !list.empty())
+      misfits.unknown(entry.name);
+  if (const std::string list = misfits.list(); !list.empty())
     fail(ErrorCode::shape, path.string(), " holds another encoder than this configuration's", list,
          "; give the model's options (model.*, the clip's data.*) that it was trained with");
   for (const auto& [name, tensor] : found) file.read(name, tensor);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "engine/misfits.h"
 #include "kernels/check.h"
 #include "models/videomae.h"
 
@@ -155,28 +156,6 @@ bool is_zero_key_bias(const SafetensorsFile& file, const SafetensorsEntry& entry
   return std::ranges::all_of(numbers, [](float number) { return number == 0; });
 }
 
-class Lists {
- public:
-  void add(const char* list, const std::string& line) {
-    std::vector<std::string>& lines = lists_[list];
-    lines.push_back(line);
-  }
-  std::string take() const {
-    std::string all;
-    for (const auto& [title, lines] : lists_) {
-      all += text("; ", title, ":");
-      for (std::size_t i = 0; i < std::min(lines.size(), most); ++i)
-        all += text(i == 0 ? " " : ", ", lines[i].substr(0, 240));
-      if (lines.size() > most) all += text(" and ", lines.size() - most, " more");
-    }
-    return all;
-  }
-
- private:
-  static constexpr std::size_t most = 12;
-  std::map<std::string, std::vector<std::string>> lists_;
-};
-
 }  // namespace
 
 WeightNames weight_names(const SafetensorsFile& file) {
@@ -191,7 +170,7 @@ ForeignWeights::ForeignWeights(const SafetensorsFile& file, const std::filesyste
     : file_(file), options_(options) {
   const WeightNames names = weight_names(file);
   const bool classifier = is_classifier(graph);
-  Lists wrong;
+  Misfits misfits;
   std::set<std::string> known;
   for (const Graph::ValueInfo& value : graph.values()) {
     if (value.kind != Graph::Kind::parameter) continue;
@@ -201,24 +180,23 @@ ForeignWeights::ForeignWeights(const SafetensorsFile& file, const std::filesyste
       const auto found = std::ranges::find_if(
           spellings, [&](const std::string& name) { return file.find(name) != nullptr; });
       if (found == spellings.end()) {
-        wrong.add("missing", spellings.front());
+        misfits.missing(spellings.front());
         continue;
       }
       known.insert(*found);
       const SafetensorsEntry& entry = *file.find(*found);
       const Shape shape = foreign_shape(value.name, value.type.shape, source.parts.size(), options);
       if (!entry.dtype || !is_float(*entry.dtype) || !(entry.shape == shape))
-        wrong.add("misshapen", text(entry.name, " is ", entry.stored, ' ', entry.shape,
-                                    ", expected F32, BF16 or F64 ", shape));
+        misfits.misshapen(entry.name, entry, text("F32, BF16 or F64 ", shape));
       tensor.parts.push_back({*found, shape});
     }
     tensors_.push_back(std::move(tensor));
   }
   for (const SafetensorsEntry& entry : file.entries())
     if (!known.contains(entry.name) && !is_zero_key_bias(file, entry, 1 << 20))
-      wrong.add("unknown", entry.name);
-  if (const std::string lists = wrong.take(); !lists.empty())
-    fail(ErrorCode::shape, path.string(), " does not fit its configuration", lists);
+      misfits.unknown(entry.name);
+  if (const std::string list = misfits.list(); !list.empty())
+    fail(ErrorCode::shape, path.string(), " does not fit its configuration", list);
 }
 
 void ForeignWeights::read(Parameters& parameters) const {
