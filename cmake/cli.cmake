@@ -3,7 +3,7 @@ find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
 
-set(generated ${CMAKE_BINARY_DIR}/generated)
+set(generated ${PROJECT_BINARY_DIR}/generated)
 file(GLOB preset_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/presets/*.toml)
 set(PRESETS "")
 foreach(file IN LISTS preset_files)
@@ -28,10 +28,9 @@ target_include_directories(framefold_cli PRIVATE ${generated})
 target_link_libraries(framefold_cli PUBLIC
   framefold_models framefold_engine framefold_io CLI11::CLI11 Eigen3::Eigen)
 
-
 add_executable(framefold ${PROJECT_SOURCE_DIR}/cli/main.cpp)
 target_link_libraries(framefold PRIVATE framefold_cli)
 add_dependencies(framefold framefold-decoder)
 if(FRAMEFOLD_CUDA)
-  target_link_libraries(framefold PRIVATE $<TARGET_OBJECTS:framefold_cuda> CUDA::cudart_static)
+  target_link_libraries(framefold PRIVATE framefold_cuda)
 endif()

@@ -1,8 +1,8 @@
 # CUDA is detected, never required: native code for Ampere and Hopper, PTX for what comes after.
 if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
-  find_program(NVCC nvcc HINTS /usr/local/cuda/bin)
-  if(NVCC)
-    set(CMAKE_CUDA_COMPILER ${NVCC})
+  find_program(FRAMEFOLD_NVCC nvcc HINTS /usr/local/cuda/bin)
+  if(FRAMEFOLD_NVCC)
+    set(CMAKE_CUDA_COMPILER ${FRAMEFOLD_NVCC})
   endif()
 endif()
 include(CheckLanguage)

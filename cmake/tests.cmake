@@ -39,7 +39,7 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERT
 add_dependencies(framefold-tests framefold)
 
 # Vendors' libraries check descriptors, and cuDNN makes plans for a described GPU, without one.
-if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
+if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND FRAMEFOLD_CUDNN_INCLUDE)
   add_library(framefold_driver_double SHARED tests/vendor/driver.cpp)
   set_target_properties(framefold_driver_double PROPERTIES OUTPUT_NAME cuda SOVERSION 1
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/driver)  # where no program of ours looks
@@ -48,7 +48,7 @@ if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND CUDNN_INCLUDE)
   target_link_libraries(framefold-vendor-tests PRIVATE
     framefold_kernels CUDA::cudart_static GTest::gtest_main
     -Wl,--no-as-needed framefold_driver_double -Wl,--as-needed)
-  target_include_directories(framefold-vendor-tests SYSTEM PRIVATE ${CUDNN_INCLUDE})
+  target_include_directories(framefold-vendor-tests SYSTEM PRIVATE ${FRAMEFOLD_CUDNN_INCLUDE})
   gtest_discover_tests(framefold-vendor-tests DISCOVERY_TIMEOUT 60)
 endif()
 gtest_discover_tests(framefold-tests DISCOVERY_TIMEOUT 60)
@@ -75,9 +75,9 @@ if(FRAMEFOLD_CUDA)
   target_link_libraries(framefold_gpu_test_kernels PRIVATE framefold_options CUDA::cudart_static)
   add_executable(framefold-gpu-tests ${device_sources} ${gpu_sources}
     ${PROJECT_SOURCE_DIR}/tests/simt/ring.cpp
-    $<TARGET_OBJECTS:framefold_cuda> $<TARGET_OBJECTS:framefold_gpu_test_kernels>)
+    $<TARGET_OBJECTS:framefold_gpu_test_kernels>)
   target_link_libraries(framefold-gpu-tests PRIVATE
-    framefold_models framefold_engine framefold_kernels GTest::gtest CUDA::cudart_static)
+    framefold_models framefold_engine framefold_kernels framefold_cuda GTest::gtest)
   target_compile_options(framefold-gpu-tests PRIVATE
     $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
   gtest_discover_tests(framefold-gpu-tests DISCOVERY_TIMEOUT 60 TEST_PREFIX gpu. PROPERTIES LABELS gpu)
