@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <thread>
 #include <vector>
 
@@ -15,6 +16,16 @@ namespace framefold::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+const Clock::time_point process_begun = Clock::now();
+
+struct Row {
+  std::string name;
+  std::function<void(benchmark::State&)> run;
+};
+std::deque<Row>& rows() {
+  static std::deque<Row> all;
+  return all;
+}
 
 double seconds_since(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
@@ -165,17 +176,35 @@ void run(benchmark::State& state, const Cost& cost, const std::function<void()>&
 }
 
 void add(const std::string& name, std::function<void(benchmark::State&)> row) {
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [row = std::move(row)](benchmark::State& state) {
-                                 try {
-                                   row(state);
-                                 } catch (const std::exception& error) {
-                                   state.SkipWithError(error.what());
-                                 }
-                               })
-      ->Iterations(1)
-      ->UseManualTime()
-      ->Unit(benchmark::kMicrosecond);
+  rows().push_back({name, std::move(row)});
+}
+
+std::vector<std::string> row_names() {
+  std::vector<std::string> names;
+  for (const Row& row : rows()) names.push_back(row.name);
+  return names;
+}
+
+void forget_rows() { rows().clear(); }
+
+void register_rows(const std::vector<std::string>& names) {
+  for (const Row& row : rows()) {
+    if (std::find(names.begin(), names.end(), row.name) == names.end()) continue;
+    benchmark::RegisterBenchmark(
+        row.name.c_str(),
+        [&run = row.run](benchmark::State& state) {
+          if (seconds_since(process_begun) > options().most)
+            return state.SkipWithError("not run: the time of --most is up");
+          try {
+            run(state);
+          } catch (const std::exception& error) {
+            state.SkipWithError(error.what());
+          }
+        })
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond);
+  }
 }
 
 }  // namespace framefold::bench

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace framefold::bench {
 
@@ -45,6 +46,7 @@ struct Options {
   bool cold = false;      // the caches are overwritten before every call that is timed
   double seconds = 0.5;   // most for one row; it ends before where the median is certain
   double certain = 0.01;  // the median's standard error, as a share of it
+  double most = 1e9;      // of the process; rows that would begin later say so instead
 };
 Options& options();
 
@@ -65,5 +67,8 @@ void report(benchmark::State& state, const Cost& cost, const Timing& timing);
 
 // A row that calls run() or report() once.
 void add(const std::string& name, std::function<void(benchmark::State&)> row);
+std::vector<std::string> row_names();
+void forget_rows();
+void register_rows(const std::vector<std::string>& names);  // with Google Benchmark
 
 }  // namespace framefold::bench

@@ -7,6 +7,7 @@
 #include "bench/instructions.h"
 #include "bench/model_rows.h"
 #include "bench/reporter.h"
+#include "bench/selection.h"
 #include "kernels/microkernel.h"
 #if defined(FRAMEFOLD_CUDA)
 #include "bench/roof_cuda.h"
@@ -21,7 +22,8 @@ struct Arguments {
   std::string model, filter, device = "cpu";
   std::vector<std::string> sets;
   Index batch = 0;
-  bool json = false, floor = false, instructions = false;
+  std::string after;
+  bool json = false, list = false, floor = false, instructions = false;
 };
 
 std::unique_ptr<Gpu> the_gpu() {
@@ -82,6 +84,11 @@ int run_command(int argc, char** argv) {
                  "cuda: operations alone, on the first GPU, timed by its events")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--filter", arguments.filter, "Only rows that match this regular expression");
+  app.add_option("--after", arguments.after, "Of those, only rows behind the one of this name");
+  app.add_flag("--list", arguments.list, "Print the names of the rows that would run");
+  app.add_option("--most", options().most,
+                 "Seconds of the whole run; rows that would begin later say that they did not")
+      ->check(CLI::PositiveNumber);
   app.add_option("--seconds", options().seconds, "Most for one row; less where the median is sure")
       ->check(CLI::PositiveNumber);
   app.add_flag("--cold", options().cold, "Overwrite the caches before every timed call");
@@ -114,16 +121,22 @@ int run_command(int argc, char** argv) {
       std::cout << floor_table(arguments.model, config, batch, h200);
       return 0;
     }
-    benchmark::ClearRegisteredBenchmarks();
+    forget_rows();
     add_model_rows(arguments.model, config, batch);
   }
-  const std::unique_ptr<Gpu> gpu = arguments.device == "cuda" ? the_gpu() : nullptr;
-  options().gpu = gpu.get();
-  if (gpu) add_bf16_rows();
-  if (gpu && arguments.filter.empty())
+  const bool on_gpu = arguments.device == "cuda";
+  if (on_gpu) add_bf16_rows();
+  if (on_gpu && arguments.filter.empty())
     arguments.filter = "/(forward|backward|both|dgrad|wgrad|adamw, clipped, with bf16 weights)$";
+  const std::vector<std::string> names = selected(row_names(), arguments.filter, arguments.after);
+  if (arguments.list) {
+    for (const std::string& name : names) std::cout << name << '\n';
+    return 0;
+  }
+  register_rows(names);
+  const std::unique_ptr<Gpu> gpu = on_gpu ? the_gpu() : nullptr;
+  options().gpu = gpu.get();
   std::vector<std::string> rest = app.remaining();
-  if (!arguments.filter.empty()) rest.push_back("--benchmark_filter=" + arguments.filter);
   std::vector<char*> left = {argv[0]};
   for (std::string& argument : rest) left.push_back(argument.data());
   int count = static_cast<int>(left.size());

@@ -22,6 +22,7 @@ class Json final : public benchmark::JSONReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {
     JSONReporter::ReportRuns(plainly_named(runs));
+    GetOutputStream().flush();  // so that a row that ends the process loses itself alone
   }
 };
 

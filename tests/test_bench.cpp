@@ -1,6 +1,7 @@
-// What `framefold bench` says of times.
+// What `framefold bench` says of times, and which rows framefold-bench takes.
 #include <gtest/gtest.h>
 
+#include "bench/selection.h"
 #include "cli/step_times.h"
 #include "kernels/error.h"
 
@@ -31,6 +32,21 @@ TEST(StepTimes, AVerdictNeedsIntervalsThatDoNotTouch) {
   EXPECT_EQ(compare(old, {10, 9.95, 10.05}), Verdict::same);
   EXPECT_EQ(compare(old, {9, 8, 10}), Verdict::unclear);                // they touch
   EXPECT_EQ(compare({10, 10, 10}, {10.1, 10.1, 10.1}), Verdict::same);  // apart, but by 1 %
+}
+
+TEST(BenchRows, AreChosenByTheNamesThatAreShown) {
+  using bench::selected;
+  using Names = std::vector<std::string>;
+  const Names rows = {"add/forward", "add/backward", "optimizer/adamw", "optimizer/adamw, clipped"};
+  EXPECT_EQ(selected(rows, ""), rows);
+  EXPECT_EQ(selected(rows, "/forward$"), (Names{"add/forward"}));
+  EXPECT_EQ(selected(rows, "(add|scale).*/(forward|both)$|^optimizer/adamw"),
+            (Names{"add/forward", "optimizer/adamw", "optimizer/adamw, clipped"}));
+  EXPECT_EQ(selected(rows, "add", "add/forward"), (Names{"add/backward"}));
+  EXPECT_EQ(selected(rows, "", rows.back()), Names{});
+  for (const char* wrong : {"subtract", "^forward", "(add"})
+    EXPECT_THROW(selected(rows, wrong), Error);
+  EXPECT_THROW(selected(rows, "add", "optimizer/adamw"), Error);
 }
 
 }  // namespace

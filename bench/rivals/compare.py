@@ -50,7 +50,7 @@ def run(command):
 def ours(arguments, names):
     """Figures by row. The regular expression escapes only what Google Benchmark's dialect knows."""
     pattern = "|".join(re.sub(r"([.+*?()|])", r"\\\1", name) for name in names)
-    text, peak = run([arguments.bench, "--json", f"--filter=^({pattern})/iterations",
+    text, peak = run([arguments.bench, "--json", f"--filter=^({pattern})$",
                       f"--seconds={arguments.seconds}", f"--device={arguments.device}"])
     report = json.loads(text)
     figures = {}
