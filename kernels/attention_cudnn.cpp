@@ -306,7 +306,7 @@ bool attention_forward(const Stream& stream, const Attention& attention, Tensor 
   {
     const std::scoped_lock lock(cudnn_lock());
     CudnnPlan& plan = plan_of(stream, kind, s);
-    const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
+    const void* space = take_space(workspace, plan.workspace);
     std::vector<CudnnBinding> bindings{{q_id, q},      {k_id, q + a.key},  {v_id, q + a.value},
                                        {y_id, y.data}, {lse_id, lse.data}, {scale_id, &a.scale}};
     bind_masks(bindings, kind, lengths);
@@ -334,7 +334,7 @@ bool attention_dgrad(const Stream& stream, const Attention& attention, Tensor dq
     const std::scoped_lock lock(cudnn_lock());
     CudnnPlan& plan = plan_of(stream, kind, s);
     const auto* delta = workspace.take<float>(s.batch * s.heads * s.tokens);
-    const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
+    const void* space = take_space(workspace, plan.workspace);
     std::vector<CudnnBinding> bindings{
         {q_id, q},         {k_id, q + a.key},    {v_id, q + a.value},
         {y_id, y.data},    {lse_id, lse.data},   {dy_id, slopes.data},
@@ -356,7 +356,7 @@ Bytes space_of(const Stream& stream, const Attention& attention, const TensorTyp
   const Bytes copies =
       Workspace::padded(qkv.bytes()) + (backward ? Workspace::padded(qkv.bytes() / 3) : Bytes{0});
   const std::scoped_lock lock(cudnn_lock());
-  return Workspace::padded(plan_of(stream, kind, s).workspace) + (backward ? rows_bytes(s) : 0) +
+  return space_bytes(plan_of(stream, kind, s).workspace) + (backward ? rows_bytes(s) : 0) +
          (lengths ? copies : 0);
 }
 

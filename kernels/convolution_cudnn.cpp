@@ -127,14 +127,14 @@ Bytes workspace_of(const Stream& stream, Sum sum, const Convolution& c, DType ty
   if (sum == Sum::weight) bytes += weight_bytes(c, DType::f32);
   if (type == DType::bf16) bytes += weight_bytes(c, type);
   const std::scoped_lock lock(cudnn_lock());
-  return bytes + Workspace::padded(plan_of(stream, sum, c, type).workspace);
+  return bytes + space_bytes(plan_of(stream, sum, c, type).workspace);
 }
 
 void execute(const Stream& stream, Sum sum, const Convolution& c, DType type, Workspace workspace,
              const void* x, const void* w, const void* y) {
   const std::scoped_lock lock(cudnn_lock());
   CudnnPlan& plan = plan_of(stream, sum, c, type);
-  const void* space = workspace.take<std::byte>(static_cast<Index>(plan.workspace));
+  const void* space = take_space(workspace, plan.workspace);
   cudnn_execute(stream, plan, space, {{x_id, x}, {w_id, w}, {y_id, y}});
 }
 

@@ -1,8 +1,6 @@
 // The LSTM through cuDNN's recurrent functions, the standard algorithm: in f32 without tensor
 // cores, in bf16 with weights and cells rounded to it. The library keeps what its backward reads in
-// a format of its own, `reserve`, so forward and backward take one path. Its products are cuBLAS's,
-// whose order is fixed where CUBLAS_WORKSPACE_CONFIG says so before the handle is made.
-#include <cstdlib>
+// a format of its own, `reserve`, so forward and backward take one path.
 #include <memory>
 #include <tuple>
 
@@ -133,9 +131,6 @@ Plan make(cudnnHandle_t handle, const Sequence& s) {
 const Plan& plan_of(const Stream& stream, const Sequence& s) {  // under the lock
   using Key = std::tuple<int, void*, DType, Index, Index, Index, Index>;
   static std::map<Key, Plan> plans;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): once, and never over what the user said
-  static const int said = ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  if (said != 0) fail(ErrorCode::unavailable, "cuDNN: CUBLAS_WORKSPACE_CONFIG cannot be set");
   const Key key{stream.device.index, stream.queue, s.type, s.batch, s.steps, s.inputs, s.hidden};
   auto found = plans.find(key);
   if (found == plans.end()) found = plans.emplace(key, make(cudnn_handle(stream), s)).first;
@@ -161,7 +156,7 @@ constexpr int exchanged[] = {1, 0};
 // The weights in the library's order and type.
 const void* library_weights(const Stream& stream, const Sequence& s, const Plan& plan,
                             Workspace& workspace, const LstmInputs& in) {
-  auto* space = workspace.take<std::byte>(static_cast<Index>(plan.weights));
+  auto* space = take_space(workspace, plan.weights);
   const LibraryLstm layout = s.layout();
   const auto put = [&](View weight, Index inputs, Index at, Workspace scratch) {
     const Tensor to{
@@ -209,8 +204,7 @@ Bytes forward_space(const Stream& stream, const TensorType& x, Index hidden) {
   const Sequence s(x, hidden);
   const std::scoped_lock lock(cudnn_lock());
   const Plan& plan = plan_of(stream, s);
-  return Workspace::padded(plan.weights) +
-         std::max(scratch_bytes(s), Workspace::padded(plan.temporary));
+  return space_bytes(plan.weights) + std::max(scratch_bytes(s), space_bytes(plan.temporary));
 }
 
 Bytes backward_space(const Stream& stream, const TensorType& x, Index hidden) {
@@ -219,9 +213,8 @@ Bytes backward_space(const Stream& stream, const TensorType& x, Index hidden) {
   const std::scoped_lock lock(cudnn_lock());
   const Plan& plan = plan_of(stream, s);
   const TensorType h{x.dtype, {s.batch, s.steps, s.hidden}};
-  return 2 * Workspace::padded(plan.weights) + Workspace::padded(x.bytes()) +
-         Workspace::padded(h.bytes()) +
-         std::max(scratch_bytes(s), Workspace::padded(plan.temporary));
+  return 2 * space_bytes(plan.weights) + Workspace::padded(x.bytes()) +
+         Workspace::padded(h.bytes()) + std::max(scratch_bytes(s), space_bytes(plan.temporary));
 }
 
 // Forward and backward are asked alike, so that one never runs without the other.
@@ -238,8 +231,7 @@ bool lstm_forward(const Stream& stream, const LstmOutputs& out, Workspace worksp
   FRAMEFOLD_RNN(cudnnRNNForward, cudnn_handle(stream), d.rnn, CUDNN_FWD_MODE_TRAINING, nullptr, d.x,
                 in.x.data, d.h, out.h.data, d.state, in.h0.data, out.h_last.data, d.state,
                 in.c0.data, out.c_last.data, plan.weights, weights, plan.temporary,
-                workspace.take<std::byte>(static_cast<Index>(plan.temporary)), plan.reserve,
-                out.reserve.data);
+                take_space(workspace, plan.temporary), plan.reserve, out.reserve.data);
   return true;
 }
 
@@ -261,9 +253,9 @@ bool lstm_backward(const Stream& stream, Tensor dx, Tensor dh0, Tensor dc0,
     zero_blocks(stream, none.data, 0, static_cast<Index>(none.bytes()), 1);
     dh = none;
   }
-  auto* sums = workspace.take<std::byte>(static_cast<Index>(plan.weights));
+  auto* sums = take_space(workspace, plan.weights);
   Workspace left = workspace;
-  void* temporary = left.take<std::byte>(static_cast<Index>(plan.temporary));
+  void* temporary = take_space(left, plan.temporary);
   FRAMEFOLD_RNN(cudnnRNNBackwardData_v8, cudnn_handle(stream), d.rnn, nullptr, d.h, results.h.data,
                 dh.data, d.x, dx.data, d.state, in.h0.data, results.dh_last.data, dh0.data, d.state,
                 in.c0.data, results.dc_last.data, dc0.data, plan.weights, weights, plan.temporary,

@@ -8,6 +8,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/device/library.h"
+#include "kernels/device/space.h"
 #include "kernels/matmul_layout.h"
 
 namespace framefold {
@@ -184,7 +185,7 @@ Bytes product_workspace(const Stream& stream, const Product& p, DType c, DType a
   return rounded_bytes(a, types.operand, p.batch * p.m * p.k) +
          rounded_bytes(b, types.operand, p.batch * p.k * p.n) +
          (p.bias ? rounded_bytes(DType::f32, types.bias, p.n) : 0) +
-         Workspace::padded(plan_of(stream, p, c, types.operand).workspace);
+         space_bytes(plan_of(stream, p, c, types.operand).workspace);
 }
 
 bool product(const Stream& stream, const Product& p, Tensor c, Workspace workspace, View a, View b,
@@ -211,12 +212,11 @@ bool product(const Stream& stream, const Product& p, Tensor c, Workspace workspa
                "cublasLtMatmulDescSetAttribute");
   const float one = 1;
   const float beta = p.accumulate ? 1 : 0;
-  lt().check(
-      lt().cublasLtMatmul(handle_of(stream.device.index), plan.product, &one, b.data, plan.a,
-                          a.data, plan.b, &beta, c.data, plan.d, c.data, plan.d, &plan.algorithm,
-                          workspace.take<std::byte>(static_cast<Index>(plan.workspace)),
-                          plan.workspace, static_cast<cudaStream_t>(stream.queue)),
-      "cublasLtMatmul");
+  lt().check(lt().cublasLtMatmul(handle_of(stream.device.index), plan.product, &one, b.data, plan.a,
+                                 a.data, plan.b, &beta, c.data, plan.d, c.data, plan.d,
+                                 &plan.algorithm, take_space(workspace, plan.workspace),
+                                 plan.workspace, static_cast<cudaStream_t>(stream.queue)),
+             "cublasLtMatmul");
   return true;
 }
 

@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "kernels/attention_layout.h"
 #include "kernels/convolution_layout.h"
 #include "kernels/copy.h"
+#include "kernels/device/space.h"
 #include "kernels/lstm_layout.h"
 #include "kernels/matmul_layout.h"
 #include "kernels/permute.h"
@@ -410,6 +412,22 @@ TEST(LibraryLayouts, LstmIsOurs) {
         EXPECT_NEAR(h[static_cast<std::size_t>((b * steps + t) * hidden + n)], now[at], 1e-5);
       }
   }
+}
+
+// Wherever our pieces before it end, and no byte further than was asked for.
+TEST(LibraryLayouts, TheLibrarysWorkspaceBeginsAtAMultipleOf256) {
+  alignas(256) std::array<std::byte, 4096> memory;
+  for (const Bytes before : {0, 64, 128, 192, 256, 320})
+    for (const Bytes bytes : {1, 64, 100, 256, 1000}) {
+      Workspace workspace(memory.data(), before + gpu::space_bytes(bytes));
+      workspace.take<std::byte>(static_cast<Index>(before));
+      const std::byte* space = gpu::take_space(workspace, bytes);
+      EXPECT_EQ((space - memory.data()) % 256, 0) << before << ", " << bytes;
+      EXPECT_GE(space, memory.data() + before);
+    }
+  Workspace none(memory.data(), 0);
+  EXPECT_EQ(gpu::space_bytes(0), 0U);
+  EXPECT_EQ(gpu::take_space(none, 0), nullptr);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "kernels/device/library.h"
+#include "kernels/device/space.h"
 
 namespace framefold::gpu {
 
@@ -28,7 +30,12 @@ struct Cudnn {
 #define FRAMEFOLD_DECLARE(name) decltype(::name)* name = nullptr;
   FRAMEFOLD_FUNCTIONS(FRAMEFOLD_DECLARE)
 
+  // Products inside of cuDNN are cuBLAS's, whose order is fixed where this says so before the first
+  // handle is made. What the user said stays.
   Cudnn() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): once
+    if (::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0) != 0)
+      fail(ErrorCode::unavailable, "cuDNN: CUBLAS_WORKSPACE_CONFIG cannot be set");
 #define FRAMEFOLD_FIND(name) library.find(name, #name);
     FRAMEFOLD_FUNCTIONS(FRAMEFOLD_FIND)
   }

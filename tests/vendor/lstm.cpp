@@ -18,6 +18,13 @@ TEST(CudnnLstm, TakesEveryDescriptor) {
   }
 }
 
+TEST(CudnnLstm, ProductsHaveAFixedOrderFromTheFirstHandleOn) {
+  (void)dnn();
+  const char* said = std::getenv("CUBLAS_WORKSPACE_CONFIG");  // NOLINT(concurrency-mt-unsafe)
+  ASSERT_NE(said, nullptr);
+  EXPECT_STREQ(said, ":4096:8");
+}
+
 TEST(CudnnLstm, RefusesWhatTheLibraryHasNot) {
   const TensorType x{DType::f32, {3, 5, 12}};
   EXPECT_TRUE(library_supports(x, 16, false, false));
