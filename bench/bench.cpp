@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <iostream>
 #include <thread>
 #include <vector>
 
@@ -192,7 +194,7 @@ void register_rows(const std::vector<std::string>& names) {
     if (std::find(names.begin(), names.end(), row.name) == names.end()) continue;
     benchmark::RegisterBenchmark(
         row.name.c_str(),
-        [&run = row.run](benchmark::State& state) {
+        [&name = row.name, &run = row.run](benchmark::State& state) {
           if (seconds_since(process_begun) > options().most)
             return state.SkipWithError("not run: the time of --most is up");
           try {

@@ -35,10 +35,11 @@ class Gpu {
   virtual void release(void* data) = 0;
   virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
   virtual void download(void* to, const void* from, std::size_t bytes) = 0;
-  // Between events before and behind what `work` launches; cold: its second-level cache
-  // overwritten.
+  // Between events before and behind what `work` launches, all of it launched before the first
+  // begins; cold: its second-level cache overwritten.
   virtual double seconds_of(const std::function<void()>& work, bool cold) = 0;
   virtual const Roof& roof() const = 0;
+  virtual std::string fault() = 0;  // after which nothing more can run there; empty: none
 };
 
 struct Options {

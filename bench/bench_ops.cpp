@@ -182,4 +182,12 @@ const bool added = [] {
 }();
 
 }  // namespace
+
+void add_large_rows() {
+  add_op("layer_norm past the caches",
+         op_row({{f32, {32, 1568, 768}}, {f32, {768}}, {f32, {768}}},  // 154 MB
+                [](Graph& g, auto& v) { layer_norm(g, v[0], v[1], v[2]); }),
+         {Pass::forward, Pass::backward});
+}
+
 }  // namespace framefold::bench

@@ -125,7 +125,11 @@ int run_command(int argc, char** argv) {
     add_model_rows(arguments.model, config, batch);
   }
   const bool on_gpu = arguments.device == "cuda";
-  if (on_gpu) add_bf16_rows();
+  if (on_gpu) {
+    if (arguments.model.empty()) add_large_rows();
+    add_bf16_rows();
+    add_vendor_rows();
+  }
   if (on_gpu && arguments.filter.empty())
     arguments.filter = "/(forward|backward|both|dgrad|wgrad|adamw, clipped, with bf16 weights)$";
   const std::vector<std::string> names = selected(row_names(), arguments.filter, arguments.after);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/memory.h"
+#include "kernels/vendor.h"
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>
 #else
@@ -184,7 +185,20 @@ std::string fault_of(const OpRow& given, Pass pass, Path path) {
   return {};
 }
 
+// Empty, or why a row of the vendor's path would be ours.
+std::string absence_of(const OpRow& row, Path path) {
+  const Stream stream{.device = Device::cuda(0), .threads = threads(), .path = path};
+  if (!options().gpu || path != Path::vendor || row.op->vendor_attributes(stream, row.in))
+    return {};
+  std::string found;
+  for (const auto& [library, version] : vendor_libraries(stream))
+    found += text(found.empty() ? "" : ", ", library, ' ', version);
+  return text("no vendor's library computes this here; found: ", found);
+}
+
 void measure(benchmark::State& state, const OpRow& row, Pass pass, Path path) {
+  if (const std::string absent = absence_of(row, path); !absent.empty())
+    return state.SkipWithError(absent.c_str());
   if (const std::string fault = fault_of(row, pass, path); !fault.empty())
     return state.SkipWithError(fault.c_str());
   Prepared own(row, pass, path, threads(), options().gpu);
@@ -284,7 +298,8 @@ void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& 
 }
 
 void add_bf16_rows() {
-  for (const Known& known : std::exchange(known_rows(), {})) {
+  const std::vector<Known> so_far = known_rows();
+  for (const Known& known : so_far) {
     const OpRow row = in_bf16(known.row);
     if (row.in == known.row.in) continue;
     try {
@@ -293,6 +308,19 @@ void add_bf16_rows() {
       continue;  // an operation of f32 alone
     }
     add_op("bf16 " + known.name, row, known.passes);
+  }
+}
+
+void add_vendor_rows() {
+  constexpr std::string_view names[] = {"attention", "conv3d", "conv_transpose3d", "lstm",
+                                        "matmul"};
+  const std::vector<std::string> known_names = row_names();
+  for (const Known& known : known_rows()) {
+    const std::string name = "vendor/" + known.name;
+    if (std::ranges::find(names, known.row.op->name()) == std::end(names)) continue;
+    const std::string first = text(name, '/', name_of(known.passes.front()));
+    if (std::ranges::find(known_names, first) == known_names.end())
+      add_op(name, known.row, known.passes, Path::vendor);
   }
 }
 

@@ -40,8 +40,13 @@ void add_op(const std::string& name, const OpRow& row, const std::vector<Pass>& 
 
 // On a GPU: "NAME/forward" for several operations one after the other, each on operands of its own.
 void add_chain(const std::string& name, const std::vector<OpRow>& rows);
+// On a GPU, whose second-level cache holds the others' operands: to be called first.
+void add_large_rows();
 // On a GPU: "bf16 NAME/PASS" for every row so far that bf16 would change, to be called once.
 void add_bf16_rows();
+// On a GPU: "vendor/NAME/PASS" for every row so far, those in bf16 included, that a vendor's
+// library may have; a row that none has says so. To be called once, after add_bf16_rows().
+void add_vendor_rows();
 
 // Runs the pass once on one thread, its instructions alone counted, where the program runs under
 // callgrind: one dump, named "NAME/PASS".

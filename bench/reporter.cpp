@@ -20,6 +20,11 @@ std::vector<Run> plainly_named(std::vector<Run> runs) {
 
 class Json final : public benchmark::JSONReporter {
  public:
+  bool ReportContext(const Context& context) override {
+    const bool goes_on = JSONReporter::ReportContext(context);
+    GetOutputStream().flush();
+    return goes_on;
+  }
   void ReportRuns(const std::vector<Run>& runs) override {
     JSONReporter::ReportRuns(plainly_named(runs));
     GetOutputStream().flush();  // so that a row that ends the process loses itself alone
