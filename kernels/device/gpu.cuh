@@ -55,8 +55,8 @@ __device__ __forceinline__ T* dynamic_shared(int) {
 template <auto kernel, class... Arguments>
 void launch(const Stream& stream, const Grid& grid, Arguments... arguments) {
   const auto start = [&]<class... P>(void (*function)(P...)) {
-    constexpr unsigned unasked = 48 * 1024;  // bytes that a kernel gets without asking
-    if (grid.shared > unasked)
+    // Without asking, a kernel gets what its static memory leaves of 48 KiB.
+    if (grid.shared > 0)
       check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(grid.shared)),
             function_name<kernel>());
