@@ -1,51 +1,18 @@
 // Minimal filtering along W alone beside the plain loops in f64, whether or not the rule would
 // choose it.
+#include "kernels/convolution_lines.h"
+
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <memory>
-#include <random>
-
-#include "kernels/convolution_lines.h"
+#include "tests/convolution_operands.h"
 
 namespace framefold {
 namespace {
 
 using lines::Plan;
-using winograd::Pass;
+using namespace test;
 
-constexpr DType f32 = DType::f32;
-constexpr DType f64 = DType::f64;
-
-Shape shape_of(Index batch, const Extents& extents, Index channels) {
-  return {batch, extents[0], extents[1], extents[2], channels};
-}
-
-// A convolution whose coarse side follows from the fine one.
-Convolution geometry(Index batch, const Extents& fine, const Extents& kernel, const Extents& stride,
-                     const Extents& padding, Index fine_channels, Index coarse_channels,
-                     const Extents& dilation = {1, 1, 1}) {
-  Convolution c{.batch = batch,
-                .groups = 1,
-                .fine = fine,
-                .kernel = kernel,
-                .stride = stride,
-                .padding = padding,
-                .dilation = dilation,
-                .fine_channels = fine_channels,
-                .coarse_channels = coarse_channels};
-  for (std::size_t n = 0; n < 3; ++n)
-    c.coarse[n] = (fine[n] + 2 * padding[n] - dilation[n] * (kernel[n] - 1) - 1) / stride[n] + 1;
-  return c;
-}
-
-struct Case {
-  const char* name;
-  Convolution c;
-  bool fine_fits = true;
-};
-
-std::vector<Case> cases() {
+std::vector<ConvolutionCase> cases() {
   const Extents k3{3, 3, 3}, one{1, 1, 1}, two{2, 2, 2}, none{0, 0, 0};
   return {
       {"kernel 3", geometry(2, {4, 6, 8}, k3, one, one, 16, 32)},
@@ -66,100 +33,32 @@ std::vector<Case> cases() {
   };
 }
 
-std::vector<float> drawn(Index size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(size));
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-struct Scratch {
-  explicit Scratch(Bytes bytes) : memory(bytes + 64, std::byte{0xff}) {}
-  Workspace get() {
-    void* at = memory.data();
-    std::size_t room = memory.size();
-    std::align(64, room - 64, at, room);
-    return {at, room};
-  }
-  std::vector<std::byte> memory;  // NaN as it comes
-};
-
-// The three tensors of a convolution; one pass writes one of them.
-template <class T>
-struct Operands {
-  std::vector<T> fine, coarse, weight, bias;
-
-  std::vector<T>& written(Pass pass) {
-    return pass == Pass::to_coarse ? coarse : pass == Pass::to_fine ? fine : weight;
-  }
-};
-
-struct Shapes {
-  Shape fine, coarse, weight;
-
-  explicit Shapes(const Convolution& c)
-      : fine(shape_of(c.batch, c.fine, c.fine_channels)),
-        coarse(shape_of(c.batch, c.coarse, c.coarse_channels)),
-        weight{c.kernel[0], c.kernel[1], c.kernel[2], c.fine_channels, c.coarse_channels} {}
-};
-
-std::vector<double> by_plain_loops(const Convolution& c, Pass pass, const Operands<float>& given) {
-  const auto wide = [](const std::vector<float>& from) {
-    return std::vector<double>(from.begin(), from.end());
-  };
-  Operands<double> o{wide(given.fine), wide(given.coarse), wide(given.weight), wide(given.bias)};
-  const Shapes shapes(c);
-  const Stream plain{.device = {}, .threads = 1, .path = Path::reference};
-  const Tensor fine{o.fine.data(), f64, shapes.fine}, coarse{o.coarse.data(), f64, shapes.coarse},
-      weight{o.weight.data(), f64, shapes.weight};
-  const View bias{o.bias.data(), f64, {static_cast<Index>(o.bias.size())}};
-  if (pass == Pass::to_coarse)
-    coarse_from_fine(plain, c, coarse, {}, fine, weight, bias);
-  else if (pass == Pass::to_fine)
-    fine_from_coarse(plain, c, fine, {}, coarse, weight, bias);
-  else
-    weight_from_both(plain, c, weight, {}, fine, coarse);
-  return o.written(pass);
-}
-
 std::vector<float> by_lines(const Convolution& c, Pass pass, Operands<float> o, int threads) {
   const Plan plan(c, pass);
   const Stream stream{.device = {}, .threads = threads};
-  const Shapes shapes(c);
-  const Tensor fine{o.fine.data(), f32, shapes.fine}, coarse{o.coarse.data(), f32, shapes.coarse},
-      weight{o.weight.data(), f32, shapes.weight};
-  const View bias{o.bias.data(), f32, {static_cast<Index>(o.bias.size())}};
+  const OperandTensors t(c, o);
   if (pass == Pass::weight) {
     Scratch scratch(lines::weight_workspace(stream, plan));
-    lines::weight_from_both(stream, plan, weight, scratch.get(), fine, coarse);
+    lines::weight_from_both(stream, plan, t.weight, scratch.get(), t.fine, t.coarse);
   } else {
     Scratch scratch(lines::sum_workspace(stream, plan));
-    lines::sum(stream, plan, pass == Pass::to_fine ? fine : coarse, scratch.get(),
-               pass == Pass::to_fine ? coarse : fine, weight, bias);
+    lines::sum(stream, plan, pass == Pass::to_fine ? t.fine : t.coarse, scratch.get(),
+               pass == Pass::to_fine ? t.coarse : t.fine, t.weight, t.bias);
   }
   return o.written(pass);
 }
 
 void check(Convolution c, Pass pass) {
   if (pass != Pass::weight) c.activation = {Activation::leaky_relu, 0.2F};
-  const Shapes shapes(c);
-  const Operands<float> o{drawn(shapes.fine.size(), 1), drawn(shapes.coarse.size(), 2),
-                          drawn(shapes.weight.size(), 3),
-                          drawn(pass == Pass::to_fine ? c.fine_channels : c.coarse_channels, 4)};
+  const Operands<float> o = drawn_operands(c, pass);
   ASSERT_TRUE(Plan(c, pass).fits);
   const std::vector<double> expected = by_plain_loops(c, pass, o);
   std::vector<float> first;
   for (const int threads : {1, 2, 3}) {
     const std::vector<float> out = by_lines(c, pass, o, threads);
-    double error = 0, size = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      error += std::pow(static_cast<double>(out[i]) - expected[i], 2);
-      size += std::pow(expected[i], 2);
-    }
     // Measured up to 1e-6; of weights, over up to 7560 positions, up to 1.7e-6, where one fused
     // chain of as many products has 1.6e-6.
-    EXPECT_LT(std::sqrt(error / size), pass == Pass::weight ? 2.5e-6 : 1.5e-6)
+    EXPECT_LT(relative_error(out, expected), pass == Pass::weight ? 2.5e-6 : 1.5e-6)
         << threads << " threads";
     if (first.empty()) first = out;
     if (pass != Pass::weight) {
@@ -170,7 +69,7 @@ void check(Convolution c, Pass pass) {
 }
 
 TEST(ConvolutionLines, EqualsThePlainLoops) {
-  for (const Case& one : cases()) {
+  for (const ConvolutionCase& one : cases()) {
     SCOPED_TRACE(one.name);
     for (const Pass pass : {Pass::to_coarse, Pass::to_fine, Pass::weight}) {
       SCOPED_TRACE(static_cast<int>(pass));
@@ -222,16 +121,9 @@ TEST(ConvolutionLines, TheRuleWeighsThemAgainstTheOthers) {
   EXPECT_FALSE(Plan(geometry(1, {8, 32, 32}, k3, one, one, 64, 64), Pass::to_coarse).worth);
   EXPECT_FALSE(Plan(geometry(1, {8, 8, 1}, k3, one, one, 16, 16), Pass::to_coarse).worth);
 
-  const Shapes shapes(few);
-  Operands<float> o{drawn(shapes.fine.size(), 1), drawn(shapes.coarse.size(), 2),
-                    drawn(shapes.weight.size(), 3), drawn(16, 4)};
-  const std::vector<float> expected = by_lines(few, Pass::to_coarse, o, 2);
-  const Stream stream{.device = {}, .threads = 2};
-  Scratch scratch(coarse_from_fine_workspace(stream, few, f32));
-  coarse_from_fine(stream, few, {o.coarse.data(), f32, shapes.coarse}, scratch.get(),
-                   {o.fine.data(), f32, shapes.fine}, {o.weight.data(), f32, shapes.weight},
-                   {o.bias.data(), f32, {16}});
-  EXPECT_EQ(o.coarse, expected);
+  const Operands<float> o = drawn_operands(few, Pass::to_coarse);
+  EXPECT_EQ(by_the_path({.device = {}, .threads = 2}, few, Pass::to_coarse, o),
+            by_lines(few, Pass::to_coarse, o, 2));
 }
 
 }  // namespace

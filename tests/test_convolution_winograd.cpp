@@ -1,50 +1,18 @@
 // Minimal filtering beside the plain loops in f64, whether or not the rule would choose it.
+#include "kernels/convolution_winograd.h"
+
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <memory>
-#include <random>
-
 #include "kernels/convolution_lines.h"
-#include "kernels/convolution_winograd.h"
+#include "tests/convolution_operands.h"
 
 namespace framefold {
 namespace {
 
-using winograd::Pass;
 using winograd::Plan;
+using namespace test;
 
-constexpr DType f32 = DType::f32;
-constexpr DType f64 = DType::f64;
-
-Shape shape_of(Index batch, const Extents& extents, Index channels) {
-  return {batch, extents[0], extents[1], extents[2], channels};
-}
-
-// A convolution whose coarse side follows from the fine one.
-Convolution geometry(Index batch, const Extents& fine, const Extents& kernel, const Extents& stride,
-                     const Extents& padding, Index fine_channels, Index coarse_channels) {
-  Convolution c{.batch = batch,
-                .groups = 1,
-                .fine = fine,
-                .kernel = kernel,
-                .stride = stride,
-                .padding = padding,
-                .dilation = {1, 1, 1},
-                .fine_channels = fine_channels,
-                .coarse_channels = coarse_channels};
-  for (std::size_t n = 0; n < 3; ++n)
-    c.coarse[n] = (fine[n] + 2 * padding[n] - kernel[n]) / stride[n] + 1;
-  return c;
-}
-
-struct Case {
-  const char* name;
-  Convolution c;
-  bool fine_fits = true;
-};
-
-std::vector<Case> cases() {
+std::vector<ConvolutionCase> cases() {
   const Extents k3{3, 3, 3}, k4{4, 4, 4}, one{1, 1, 1}, two{2, 2, 2}, none{0, 0, 0};
   return {
       {"kernel 3", geometry(2, {4, 6, 8}, k3, one, one, 16, 32)},
@@ -70,124 +38,46 @@ std::vector<Case> cases() {
   };
 }
 
-std::vector<float> drawn(Index size, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<std::size_t>(size));
-  for (float& value : values) value = normal(random);
-  return values;
+std::vector<float> by_pairs(const Plan& plan, const Convolution& c, Pass pass, Operands<float> o,
+                            int threads) {
+  const Stream stream{.device = {}, .threads = threads};
+  const OperandTensors t(c, o);
+  if (pass == Pass::weight) {
+    Scratch scratch(winograd::weight_workspace(plan));
+    winograd::weight_from_both(stream, plan, t.weight, scratch.get(), t.fine, t.coarse);
+  } else {
+    Scratch scratch(winograd::sum_workspace(stream, plan));
+    winograd::sum(stream, plan, pass == Pass::to_fine ? t.fine : t.coarse, scratch.get(),
+                  pass == Pass::to_fine ? t.coarse : t.fine, t.weight, t.bias);
+  }
+  return o.written(pass);
 }
 
-struct Scratch {
-  explicit Scratch(Bytes bytes) : memory(bytes + 64) {}
-  Workspace get() {
-    void* at = memory.data();
-    std::size_t room = memory.size();
-    std::align(64, room - 64, at, room);
-    return {at, room};
-  }
-  std::vector<std::byte> memory;
-};
-
-// One pass by minimal filtering and by the plain loops in f64; the root mean square of the
-// difference beside that of the result, and whether all thread counts gave the same bits.
-void check(Convolution c, Pass pass, bool biased) {
+// All numbers of threads give the same bits.
+void check(Convolution c, Pass pass) {
   if (pass != Pass::weight) c.activation = {Activation::leaky_relu, 0.2F};
-  const Shape fine_shape = shape_of(c.batch, c.fine, c.fine_channels);
-  const Shape coarse_shape = shape_of(c.batch, c.coarse, c.coarse_channels);
-  const Shape weight_shape{c.kernel[0], c.kernel[1], c.kernel[2], c.fine_channels,
-                           c.coarse_channels};
-  std::vector<float> fine = drawn(fine_shape.size(), 1);
-  std::vector<float> coarse = drawn(coarse_shape.size(), 2);
-  std::vector<float> weight = drawn(weight_shape.size(), 3);
-  std::vector<float> bias = drawn(std::max(c.fine_channels, c.coarse_channels), 4);
-  const auto wide = [](const std::vector<float>& from) {
-    return std::vector<double>(from.begin(), from.end());
-  };
-  std::vector<double> fine64 = wide(fine), coarse64 = wide(coarse), weight64 = wide(weight),
-                      bias64 = wide(bias);
-  const Stream plain{.device = {}, .threads = 1, .path = Path::reference};
-  const Shape bias_shape{pass == Pass::to_fine ? c.fine_channels : c.coarse_channels};
-  const View bias_view = biased ? View{bias64.data(), f64, bias_shape} : View{};
-  if (pass == Pass::to_coarse)
-    coarse_from_fine(plain, c, {coarse64.data(), f64, coarse_shape}, {},
-                     {fine64.data(), f64, fine_shape}, {weight64.data(), f64, weight_shape},
-                     bias_view);
-  else if (pass == Pass::to_fine)
-    fine_from_coarse(plain, c, {fine64.data(), f64, fine_shape}, {},
-                     {coarse64.data(), f64, coarse_shape}, {weight64.data(), f64, weight_shape},
-                     bias_view);
-  else
-    weight_from_both(plain, c, {weight64.data(), f64, weight_shape}, {},
-                     {fine64.data(), f64, fine_shape}, {coarse64.data(), f64, coarse_shape});
-  const std::vector<double>& expected = pass == Pass::to_coarse ? coarse64
-                                        : pass == Pass::to_fine ? fine64
-                                                                : weight64;
-
+  const Operands<float> o = drawn_operands(c, pass);
   const Plan plan(c, pass);
   ASSERT_TRUE(plan.fits);
-  std::vector<float> first;
-  for (const int threads : {1, 2, 3}) {
-    const Stream stream{.device = {}, .threads = threads};
-    Scratch scratch(pass == Pass::weight ? winograd::weight_workspace(plan)
-                                         : winograd::sum_workspace(stream, plan));
-    std::vector<float> out = pass == Pass::to_coarse ? coarse
-                             : pass == Pass::to_fine ? fine
-                                                     : weight;
-    const View bias32 = biased ? View{bias.data(), f32, bias_shape} : View{};
-    if (pass == Pass::to_coarse)
-      winograd::sum(stream, plan, {out.data(), f32, coarse_shape}, scratch.get(),
-                    {fine.data(), f32, fine_shape}, {weight.data(), f32, weight_shape}, bias32);
-    else if (pass == Pass::to_fine)
-      winograd::sum(stream, plan, {out.data(), f32, fine_shape}, scratch.get(),
-                    {coarse.data(), f32, coarse_shape}, {weight.data(), f32, weight_shape}, bias32);
-    else
-      winograd::weight_from_both(stream, plan, {out.data(), f32, weight_shape}, scratch.get(),
-                                 {fine.data(), f32, fine_shape},
-                                 {coarse.data(), f32, coarse_shape});
-    double error = 0, size = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      error += std::pow(static_cast<double>(out[i]) - expected[i], 2);
-      size += std::pow(expected[i], 2);
-    }
-    EXPECT_LT(std::sqrt(error / size), 1e-6);
-    if (first.empty()) first = out;
-    EXPECT_EQ(first, out) << threads << " threads";
-  }
-  if (!plan.worth || lines::Plan(c, pass).worth) return;
-
+  const std::vector<float> one = by_pairs(plan, c, pass, o, 1);
+  EXPECT_LT(relative_error(one, by_plain_loops(c, pass, o)), 1e-6);
+  for (const int threads : {2, 3})
+    EXPECT_EQ(one, by_pairs(plan, c, pass, o, threads)) << threads << " threads";
   // The rule leads here from outside.
-  const Stream stream{.device = {}, .threads = 2};
-  const View bias32 = biased ? View{bias.data(), f32, bias_shape} : View{};
-  if (pass == Pass::to_coarse) {
-    Scratch scratch(coarse_from_fine_workspace(stream, c, f32));
-    coarse_from_fine(stream, c, {coarse.data(), f32, coarse_shape}, scratch.get(),
-                     {fine.data(), f32, fine_shape}, {weight.data(), f32, weight_shape}, bias32);
-    EXPECT_EQ(first, coarse);
-  } else if (pass == Pass::to_fine) {
-    Scratch scratch(fine_from_coarse_workspace(stream, c, f32));
-    fine_from_coarse(stream, c, {fine.data(), f32, fine_shape}, scratch.get(),
-                     {coarse.data(), f32, coarse_shape}, {weight.data(), f32, weight_shape},
-                     bias32);
-    EXPECT_EQ(first, fine);
-  } else {
-    Scratch scratch(weight_from_both_workspace(stream, c, f32));
-    weight_from_both(stream, c, {weight.data(), f32, weight_shape}, scratch.get(),
-                     {fine.data(), f32, fine_shape}, {coarse.data(), f32, coarse_shape});
-    EXPECT_EQ(first, weight);
+  if (plan.worth && !lines::Plan(c, pass).worth) {
+    EXPECT_EQ(one, by_the_path({.device = {}, .threads = 2}, c, pass, o));
   }
 }
 
 TEST(ConvolutionWinograd, EqualsThePlainLoops) {
-  for (const Case& one : cases()) {
+  for (const ConvolutionCase& one : cases()) {
     SCOPED_TRACE(one.name);
     for (const Pass pass : {Pass::to_coarse, Pass::to_fine, Pass::weight}) {
       SCOPED_TRACE(static_cast<int>(pass));
-      if (pass == Pass::to_fine && !one.fine_fits) {
+      if (pass == Pass::to_fine && !one.fine_fits)
         EXPECT_FALSE(Plan(one.c, pass).fits);
-        continue;
-      }
-      check(one.c, pass, pass != Pass::weight);
+      else
+        check(one.c, pass);
     }
   }
 }
@@ -201,9 +91,9 @@ TEST(ConvolutionWinograd, HandComputed) {
   for (std::size_t i = 0; i < 16; ++i) x[i] = static_cast<float>(i + 1);
   const float bias[] = {0.5F};
   Scratch scratch(winograd::sum_workspace({}, plan));
-  winograd::sum({}, plan, {y.data(), f32, {1, 1, 4, 4, 1}}, scratch.get(),
-                {x.data(), f32, {1, 1, 4, 4, 1}}, {weight.data(), f32, {1, 3, 3, 1, 1}},
-                {bias, f32, {1}});
+  winograd::sum({}, plan, {y.data(), DType::f32, {1, 1, 4, 4, 1}}, scratch.get(),
+                {x.data(), DType::f32, {1, 1, 4, 4, 1}},
+                {weight.data(), DType::f32, {1, 3, 3, 1, 1}}, {bias, DType::f32, {1}});
   EXPECT_FLOAT_EQ(y[0], 1 + 2 + 5 + 6 + 0.5F);
   EXPECT_FLOAT_EQ(y[5], 1 + 2 + 3 + 5 + 6 + 7 + 9 + 10 + 11 + 0.5F);
   EXPECT_FLOAT_EQ(y[15], 11 + 12 + 15 + 16 + 0.5F);
