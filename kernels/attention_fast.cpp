@@ -13,8 +13,8 @@
 // cheaper. Everything is summed in f32; bf16 is widened as it is copied, and rounded once, when
 // stored.
 //
-// Reached, forward and backward together on two threads, of the peak of the arithmetic: 85 % at
-// N = 1568 and 73 % at N = 160, d = 64 (bench/results/2026-11-22-epyc-attention.json).
+// Reached, forward and backward together on two threads, of the peak of the arithmetic: 75 % at
+// N = 1568 and 60 % at N = 160, d = 64 (docs/performance.md).
 #include <algorithm>
 #include <array>
 #include <bit>
