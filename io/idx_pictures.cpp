@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <system_error>
-#include <utility>
 
 #include "io/idx.h"
 #include "kernels/error.h"

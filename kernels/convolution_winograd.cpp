@@ -9,7 +9,6 @@
 #include "kernels/convolution_winograd.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/convolution_fast.h"
 

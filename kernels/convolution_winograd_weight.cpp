@@ -5,7 +5,6 @@
 //     for transformed weights: += the register tile, summed over the block's units
 //   weights += each tap's share in the transformed ones
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/convolution_fast.h"
 #include "kernels/convolution_winograd.h"

@@ -1,7 +1,5 @@
 #include "kernels/scatter_rows.h"
 
-#include <cstring>
-
 #include "kernels/check.h"
 #include "kernels/device.h"
 #include "kernels/partial_sums.h"

@@ -1,7 +1,6 @@
 #include "models/videomae_weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <set>
 

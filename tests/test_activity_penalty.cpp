@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-
 #include "engine/ops.h"
 #include "tests/arrays.h"
 #include "tests/op_cases.h"

@@ -2,8 +2,6 @@
 // of a single operation shows.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "engine/executor.h"
 #include "engine/ops.h"
 #include "engine/optimizer.h"

@@ -5,7 +5,6 @@
 #include <webp/demux.h>
 #include <zlib.h>
 
-#include <cstring>
 #include <memory>
 
 #include "kernels/philox.h"

@@ -1,8 +1,6 @@
 // Blocks computed again for the backward pass: less memory, the same bits.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "engine/executor.h"
 #include "engine/ops.h"
 #include "models/model.h"

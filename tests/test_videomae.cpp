@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 #include "engine/executor.h"
 #include "engine/ops.h"

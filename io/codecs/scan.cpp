@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <numeric>
-#include <optional>
 
 #include "io/codecs/decoder.h"
 #include "io/codecs/packets.h"

@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "io/video_index.h"
 #include "tests/fuzz/fuzz.h"
