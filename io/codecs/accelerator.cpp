@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "io/codecs/nv12.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -62,26 +63,32 @@ AVFrame* Download::run(const AVFrame& frame, const std::string& path) {
   int code = av_hwframe_transfer_data(copied_.get(), &frame, 0);
   if (code >= 0) code = av_frame_copy_props(copied_.get(), &frame);
   if (code < 0) refuse(path, "a frame cannot be copied from the GPU", code);
-  if (copied_->format != AV_PIX_FMT_NV12) return copied_.get();
+  // libav crops what lies on a GPU on the right and below alone, and may copy the whole surface.
+  const OwnPart own{.top = static_cast<int>(frame.crop_top),
+                    .left = static_cast<int>(frame.crop_left),
+                    .height = frame.height - static_cast<int>(frame.crop_top + frame.crop_bottom),
+                    .width = frame.width - static_cast<int>(frame.crop_left + frame.crop_right)};
+  if (own.height < 1 || own.width < 1 || own.top + own.height > copied_->height ||
+      own.left + own.width > copied_->width)
+    refuse(path, "a frame that the GPU decoded is smaller than the video", AVERROR_INVALIDDATA);
+  if (copied_->format != AV_PIX_FMT_NV12) {
+    copied_->crop_right = static_cast<std::size_t>(copied_->width - own.left - own.width);
+    copied_->crop_bottom = static_cast<std::size_t>(copied_->height - own.top - own.height);
+    code = av_frame_apply_cropping(copied_.get(), AV_FRAME_CROP_UNALIGNED);
+    if (code < 0) refuse(path, "a frame from the GPU cannot be cropped", code);
+    return copied_.get();
+  }
   av_frame_unref(planar_.get());
   planar_->format = AV_PIX_FMT_YUV420P;
-  planar_->width = copied_->width;
-  planar_->height = copied_->height;
+  planar_->width = own.width;
+  planar_->height = own.height;
   code = av_frame_get_buffer(planar_.get(), 0);
   if (code >= 0) code = av_frame_copy_props(planar_.get(), copied_.get());
   if (code < 0) refuse(path, "a frame cannot be copied from the GPU", code);
-  const int height = (copied_->height + 1) / 2, width = (copied_->width + 1) / 2;
-  av_image_copy_plane(planar_->data[0], planar_->linesize[0], copied_->data[0],
-                      copied_->linesize[0], copied_->width, copied_->height);
-  for (std::ptrdiff_t y = 0; y < height; ++y) {
-    const std::uint8_t* both = copied_->data[1] + y * copied_->linesize[1];
-    std::uint8_t* u = planar_->data[1] + y * planar_->linesize[1];
-    std::uint8_t* v = planar_->data[2] + y * planar_->linesize[2];
-    for (int x = 0; x < width; ++x) {
-      u[x] = both[2 * x];
-      v[x] = both[2 * x + 1];
-    }
-  }
+  planar_->crop_top = planar_->crop_bottom = planar_->crop_left = planar_->crop_right = 0;
+  split({copied_->data[0], copied_->data[1], copied_->linesize[0], copied_->linesize[1]}, own,
+        {planar_->data[0], planar_->data[1], planar_->data[2], planar_->linesize[0],
+         planar_->linesize[1], planar_->linesize[2]});
   return planar_.get();
 }
 

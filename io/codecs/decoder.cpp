@@ -51,6 +51,7 @@ FrameDecoder::FrameDecoder(const std::string& path, const Demuxer& demuxer,
   if (code < 0) refuse(path, "its parameters make no sense", code, heard());
   decoder_->thread_count = 1;  // as many files at once as there are workers
   decoder_->max_pixels = limits.pixels;
+  decoder_->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a video cropped on the left stays wider
   decoder_->pkt_timebase = demuxer.stream().time_base;
   decoder_->codec_whitelist = av_strdup(allowed_decoders);
   decoder_->opaque = &callback_;
