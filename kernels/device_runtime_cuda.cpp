@@ -62,7 +62,10 @@ class CudaRuntime final : public DeviceRuntime {
   void* allocate(Bytes bytes) override {
     return taken([bytes](void** data) { return cudaMalloc(data, bytes); }, "cudaMalloc");
   }
-  void release(void* data) noexcept override { cudaFree(data); }
+  void release(void* data) noexcept override {
+    cudaDeviceSynchronize();  // which cudaFree does not promise
+    cudaFree(data);
+  }
   void* allocate_pinned(Bytes bytes) override {
     return taken([bytes](void** data) { return cudaMallocHost(data, bytes); }, "cudaMallocHost");
   }
@@ -121,11 +124,9 @@ class CudaRuntime final : public DeviceRuntime {
     cudaGraph_t recorded = nullptr;
     cudaGraphExec_t made = nullptr;
     const cudaError_t ended = cudaStreamEndCapture(stream(queue), &recorded);
-    if (ended != cudaSuccess) cudaGetLastError();  // or the next call would report it again
     check(ended, "cudaStreamEndCapture");
     const cudaError_t result = cudaGraphInstantiate(&made, recorded, 0);
     cudaGraphDestroy(recorded);
-    if (result != cudaSuccess) cudaGetLastError();
     check(result, "cudaGraphInstantiate");
     return made;
   }

@@ -113,6 +113,10 @@ Plan described(const Product& p, DType c, DType operand) {
            relu     ? p.bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU
            : p.bias ? CUBLASLT_EPILOGUE_BIAS
                     : CUBLASLT_EPILOGUE_DEFAULT);
+  // Any bias's: the heuristic may refuse an epilogue without one. Each call sets its own.
+  if (p.bias)
+    describe(CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+             reinterpret_cast<const void*>(std::uintptr_t{space_alignment}));
   plan.a = layout_of(columns.a, p.batch, operand);
   plan.b = layout_of(columns.b, p.batch, operand);
   plan.d = layout_of(columns.d, p.batch, c);

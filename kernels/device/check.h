@@ -11,6 +11,7 @@ namespace framefold::gpu {
 
 inline void check(cudaError_t result, std::string_view call) {
   if (result == cudaSuccess) return;
+  cudaGetLastError();  // or it would be reported again, to a call that succeeds
   fail(result == cudaErrorMemoryAllocation ? ErrorCode::memory : ErrorCode::unavailable,
        "CUDA: ", call, ": ", cudaGetErrorString(result));
 }
