@@ -118,6 +118,12 @@ void DeviceStep::run(StepRecord& record, bool last) {
   laps.add_to(record.compute_seconds);
 }
 
+std::string DeviceStep::refusal() const {
+  for (const Replay* replay : {&whole_, &first_, &next_, &last_})
+    if (!replay->refusal().empty()) return replay->refusal();
+  return {};
+}
+
 void DeviceStep::restore_buffers() {
   if (shadow_.bytes() > 0)
     runtime_.copy(stream_.queue, parameters_.live_buffers().data(), shadow_.data(),

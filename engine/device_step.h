@@ -23,9 +23,9 @@ class DeviceStep {
   // is the last one.
   void run(StepRecord& record, bool last);
 
-  void forget_batches();   // read ahead: the source was set to another batch
-  void restore_buffers();  // as they were before the last step
-  std::string refusal() const { return whole_.refusal() + first_.refusal(); }
+  void forget_batches();        // read ahead: the source was set to another batch
+  void restore_buffers();       // as they were before the last step
+  std::string refusal() const;  // the first of what could not be recorded
 
  private:
   void fetch(Index batch);

@@ -11,6 +11,16 @@ void Replay::forget() {
   runs_ = 0;
 }
 
+bool Replay::begin() {
+  try {
+    runtime_->begin_capture(queue_);
+  } catch (const Error& error) {
+    refusal_ = error.what();
+    return false;
+  }
+  return true;
+}
+
 void Replay::keep() {
   try {
     graph_ = runtime_->end_capture(queue_);

@@ -34,7 +34,7 @@ class Replay {
  private:
   template <class Enqueue>
   void record(const Enqueue& enqueue) {
-    runtime_->begin_capture(queue_);
+    if (!begin()) return;
     try {
       enqueue();
     } catch (const Error& error) {
@@ -43,6 +43,7 @@ class Replay {
     }
     keep();
   }
+  bool begin();  // false: refused
   void abandon(const Error& error);
   void keep();
 

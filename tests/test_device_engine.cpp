@@ -145,17 +145,24 @@ TEST(DeviceEngine, ReplaysWholeStepsAndTakesNoMemoryAfterTheFirst) {
   EXPECT_EQ(run.trainer.refusal(), "");
 }
 
+// Whether the driver says so when recording begins or when it ends, in steps of one batch or more.
 TEST(DeviceEngine, LaunchesKernelByKernelWhereRecordingIsRefused) {
-  const Outcome replayed = outcome_of(on_device());
-  simt::refuse_capture(true);
-  const simt::HostKeepsOut keeps_out;
-  TinyRun run(on_device());
-  const int replays = simt::device_counts().replays;
-  run.run();
-  simt::refuse_capture(false);
-  EXPECT_EQ(simt::device_counts().replays, replays);
-  EXPECT_EQ(run.trainer.refusal(), "the device's double: recording is refused");
-  expect_same(outcome_of(run), replayed);
+  for (const Index accumulate : {1, 3}) {
+    TinyOptions options = on_device();
+    options.train.accumulate = accumulate;
+    const Outcome replayed = outcome_of(options);
+    for (const auto when : {simt::Refusal::at_begin, simt::Refusal::at_end}) {
+      simt::refuse_capture(when);
+      const simt::HostKeepsOut keeps_out;
+      TinyRun run(options);
+      const int replays = simt::device_counts().replays;
+      EXPECT_NO_THROW(run.run());
+      simt::refuse_capture(simt::Refusal::none);
+      EXPECT_EQ(simt::device_counts().replays, replays);
+      EXPECT_EQ(run.trainer.refusal(), "the device's double: recording is refused");
+      expect_same(outcome_of(run), replayed);
+    }
+  }
 }
 
 // What the waits are for: without them some order gives other numbers. With four batches a step a

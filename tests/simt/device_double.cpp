@@ -50,7 +50,7 @@ std::map<void*, Bytes> allocated;
 std::uint64_t order = 0;
 std::mt19937_64 draws;
 Forgets forgets = Forgets::nothing;
-bool captures_are_refused = false;
+Refusal captures_are_refused = Refusal::none;
 std::size_t device_bytes = 0;
 DeviceCounts counts;
 std::vector<std::string> ranges;
@@ -256,13 +256,15 @@ class DeviceDouble final : public framefold::DeviceRuntime {
   }
 
   void begin_capture(Queue queue) override {
+    if (captures_are_refused == Refusal::at_begin)
+      fail(ErrorCode::unavailable, "the device's double: recording is refused");
     queue_of(queue).capture = std::make_unique<simt::Graph>();
     queue_of(queue).refusal.clear();
   }
   Graph end_capture(Queue queue) override {
     simt::Queue& captured = queue_of(queue);
     std::unique_ptr<simt::Graph> graph = std::move(captured.capture);
-    if (captures_are_refused) captured.refusal = "recording is refused";
+    if (captures_are_refused == Refusal::at_end) captured.refusal = "recording is refused";
     if (!captured.refusal.empty())
       fail(ErrorCode::unavailable, "the device's double: ", captured.refusal);
     ++counts.captures;
@@ -315,7 +317,7 @@ void set_forgets(Forgets what) {
   forgets = what;
 }
 
-void refuse_capture(bool refuse) { captures_are_refused = refuse; }
+void refuse_capture(Refusal when) { captures_are_refused = when; }
 void set_device_bytes(std::size_t bytes) { device_bytes = bytes; }
 const DeviceCounts& device_counts() { return counts; }
 const std::vector<std::string>& device_ranges() { return ranges; }

@@ -25,7 +25,8 @@ enum class Forgets : std::uint8_t {
 };
 void set_forgets(Forgets what);
 
-void refuse_capture(bool refuse);          // as a driver that cannot record something
+enum class Refusal : std::uint8_t { none, at_begin, at_end };
+void refuse_capture(Refusal when);         // as a driver that cannot record something
 void set_device_bytes(std::size_t bytes);  // what the device has; 0: as the runtime
 
 struct DeviceCounts {
