@@ -68,7 +68,7 @@ Measured measure(const Arguments& arguments) {
 
   constexpr Index warm_up = 2, least = 10;
   double first_step = 0, tenth_step = 0;
-  std::vector<double> steps, waits, updates;
+  std::vector<double> steps, waits, computes, updates;
   const auto begun = std::chrono::steady_clock::now();
   trainer.run(
       {.step =
@@ -78,6 +78,7 @@ Measured measure(const Arguments& arguments) {
              if (record.step < warm_up) return;
              steps.push_back(record.seconds());
              waits.push_back(record.data_seconds);
+             computes.push_back(record.compute_seconds);
              updates.push_back(record.update_seconds);
            },
        .evaluate = {},
@@ -94,6 +95,14 @@ Measured measure(const Arguments& arguments) {
   const auto runs = static_cast<double>(trainer.counters().step);
   const Interval step = median_interval(steps);
   const auto clips = static_cast<double>(train.batch * train.accumulate);
+  Json split{{"data", median_interval(waits).median}};
+  if (device_of(train).kind == Device::Kind::cuda) {  // a step is one piece there
+    split["compute"] = median_interval(computes).median;
+  } else {
+    split["forward"] = forward / runs;
+    split["backward"] = backward / runs;
+    split["update"] = median_interval(updates).median;
+  }
   Json json{
       {"config", arguments.config.file},
       {"sets", arguments.config.sets},
@@ -110,11 +119,7 @@ Measured measure(const Arguments& arguments) {
       {"step_seconds", to_json(step)},
       {"clips_per_second",
        {{"median", clips / step.median}, {"low", clips / step.high}, {"high", clips / step.low}}},
-      {"split_seconds",
-       {{"data", median_interval(waits).median},
-        {"forward", forward / runs},
-        {"backward", backward / runs},
-        {"update", median_interval(updates).median}}},
+      {"split_seconds", split},
       {"flops", static_cast<double>(train.accumulate) * (plan.forward_flops + plan.backward_flops)},
       {"memory",
        {{"planned", plan.total}, {"tensors", tensor_memory()}, {"resident_peak", peak_resident()}}},

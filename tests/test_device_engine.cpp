@@ -6,9 +6,11 @@
 #include <cmath>
 #include <limits>
 
+#include "cli/command.h"
 #include "cli/evaluation.h"
 #include "cli/profile.h"
 #include "cli/training_parts.h"
+#include "io/file.h"
 #include "tests/op_cases.h"
 #include "tests/simt/device_double.h"
 #include "tests/simt/runtime.h"
@@ -330,6 +332,27 @@ TEST(DeviceEngine, TrainsTheAutoencoderOfMovingDigitsAsTheCpuDoes) {
   EXPECT_NEAR(device.held_out, cpu.held_out, 1e-5 * cpu.held_out);
   EXPECT_EQ(DigitsRun("cuda", 4, false).losses,
             std::vector<double>(device.losses.begin(), device.losses.begin() + 4));
+}
+
+// On a device a step is one piece of work, so that its parts are the wait for data and the rest.
+TEST(DeviceEngine, BenchSaysHowLongTheDeviceComputes) {
+  const TemporaryDirectory directory;
+  const std::string figures = (directory / "figures.json").string();
+  CLI::App app;
+  add_bench(app);
+  testing::internal::CaptureStdout();
+  app.parse(text("bench moving-digits --seconds 0.01 --out ", figures,
+                 " --set train.device=cuda --set train.threads=1 --set train.batch=2"
+                 " --set data.workers=0 --set data.frames=4 --set data.height=28"
+                 " --set data.width=28 --set data.clips=12 --set data.digits=1"
+                 " --set model.widths=[2] --set model.spatial_levels=0"));
+  const std::string said = testing::internal::GetCapturedStdout();
+  const Json json = Json::parse(read_file(figures, 1 << 20));
+  const Json& split = json["split_seconds"];
+  ASSERT_EQ(split.size(), 2U) << split;
+  EXPECT_GT(split["compute"].get<double>(), 0.5 * json["step_seconds"]["low"].get<double>());
+  EXPECT_TRUE(split.contains("data"));
+  EXPECT_NE(said.find("  compute "), std::string::npos) << said;
 }
 
 TEST(DeviceEngine, TooLargeABatchNamesTheOneThatFits) {
