@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "engine/ops.h"
+#include "kernels/device_runtime.h"
 #include "kernels/epilogue.h"
 #include "tests/op_cases.h"
+#include "tests/simt/runtime.h"
 
 namespace framefold {
 
@@ -228,6 +230,20 @@ TEST(Epilogue, LongSums) {
     for (std::size_t i = 0; i < y.size(); ++i)
       ASSERT_EQ(dy[i], y[i] > 0 ? static_cast<float>(i % 11) - 3.0F : 0.0F) << i;
   }
+}
+
+// More columns of tiles than a grid has room for along y. Recorded, which checks launches, not run.
+TEST(ProductOnDevice, TakesTheWidestMatrix) {
+  if (const std::string why = simt::why_no_device(); !why.empty()) GTEST_SKIP() << why;
+  constexpr Index n = Index{1} << 23;
+  DeviceRuntime& device = device_runtime(Device::cuda(0));
+  void* queue = device.make_queue();
+  device.begin_capture(queue);
+  EXPECT_NO_THROW(product({.device = Device::cuda(0), .queue = queue}, {.m = 1, .n = n, .k = 1},
+                          {nullptr, f32, {1, n}}, {}, {nullptr, f32, {1, 1}},
+                          {nullptr, f32, {1, n}}, {}));
+  device.release_graph(device.end_capture(queue));
+  device.release_queue(queue);
 }
 
 }  // namespace

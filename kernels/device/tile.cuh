@@ -137,12 +137,13 @@ __device__ __forceinline__ void add_products(TileFetch<A> from_a, TileFetch<B> f
 // store(part, g, i, j, sum): the sum over the k of one part.
 template <class A, class B, class Store>
 __global__ void __launch_bounds__(tile_threads)
-    multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles) {
+    multiply_tiles(A a, B b, Store store, ProductExtent extent, Index row_tiles,
+                   Index first_column_tile) {
   FRAMEFOLD_SHARED(Tile, a_tile, [2]);
   FRAMEFOLD_SHARED(Tile, b_tile, [2]);
   const Index g = blockIdx.x / row_tiles;
   const Index first_i = blockIdx.x % row_tiles * tile_side;
-  const Index first_j = static_cast<Index>(blockIdx.y) * tile_side;
+  const Index first_j = (first_column_tile + blockIdx.y) * tile_side;
   const Index begin_k = extent.k * blockIdx.z / gridDim.z;
   const Index end_k = extent.k * (blockIdx.z + 1) / gridDim.z;
   const bool useful = first_i + tile_row() < extent.m && first_j + tile_column() < extent.n;
@@ -208,15 +209,21 @@ void tiled_product(const Stream& stream, A a, B b, Store store, const ProductExt
   const Index size = extent.batch * extent.m * extent.n;
   if (size == 0) return;
   const Index row_tiles = divide_up(extent.m, tile_side);
+  const Index column_tiles = divide_up(extent.n, tile_side);
   const auto parts = static_cast<unsigned>(product_parts(extent));
-  const Grid grid{{blocks_of(extent.batch * row_tiles),
-                   static_cast<unsigned>(divide_up(extent.n, tile_side)), parts},
-                  {tile_threads}};
-  if (parts == 1)
-    return launch<&multiply_tiles<A, B, Store>>(stream, grid, a, b, store, extent, row_tiles);
+  const auto multiply = [&]<class To>(const To& to) {
+    constexpr Index most = 65535;  // blocks along y
+    for (Index first = 0; first < column_tiles; first += most)
+      launch<&multiply_tiles<A, B, To>>(
+          stream,
+          {{blocks_of(extent.batch * row_tiles),
+            static_cast<unsigned>(std::min(most, column_tiles - first)), parts},
+           {tile_threads}},
+          a, b, to, extent, row_tiles, first);
+  };
+  if (parts == 1) return multiply(store);
   auto* sums = workspace.take<float>(static_cast<Index>(parts) * size);
-  launch<&multiply_tiles<A, B, StoreParts>>(stream, grid, a, b, StoreParts{sums, extent}, extent,
-                                            row_tiles);
+  multiply(StoreParts{sums, extent});
   launch<&join_parts<Store>>(stream, {{blocks_of(divide_up(size, tile_threads))}, {tile_threads}},
                              store, extent, static_cast<int>(parts), sums);
 }

@@ -324,6 +324,7 @@ const std::vector<std::string>& device_ranges() { return ranges; }
 
 void launch(void* queue, std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
             std::function<void()> body) {
+  expect_launchable(kernel, grid, block, dynamic_bytes);
   if (queue == nullptr) return run_grid(kernel, grid, block, dynamic_bytes, body);
   ++counts.launches;
   push(queue, [=, body = std::move(body)] { run_grid(kernel, grid, block, dynamic_bytes, body); });

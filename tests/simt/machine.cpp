@@ -240,18 +240,6 @@ void run_block() {
   std::reverse(machine.free_fibers.begin(), machine.free_fibers.end());
 }
 
-void check_limits(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes) {
-  const auto refuse = [&](const char* what) {
-    throw Error(text(kernel, ": launched with ", what));
-  };
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0) refuse("no blocks");
-  if (grid.x > 0x7fffffffU || grid.y > 65535 || grid.z > 65535) refuse("too many blocks");
-  const unsigned threads = block.x * block.y * block.z;
-  if (threads == 0 || threads > most_threads || block.z > 64) refuse("0 or more than 1024 threads");
-  if (threads % lanes_of_warp != 0) refuse("an incomplete warp");
-  if (dynamic_bytes > 227 * 1024) refuse("more than 227 KiB of shared memory");
-}
-
 Names& names_known() {
   static Names names;
   return names;
@@ -303,9 +291,20 @@ void violation(const std::string& what) {
   __builtin_unreachable();
 }
 
+void expect_launchable(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes) {
+  const auto refuse = [&](const char* what) {
+    throw Error(text(kernel, ": launched with ", what));
+  };
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) refuse("no blocks");
+  if (grid.x > 0x7fffffffU || grid.y > 65535 || grid.z > 65535) refuse("too many blocks");
+  const unsigned threads = block.x * block.y * block.z;
+  if (threads == 0 || threads > most_threads || block.z > 64) refuse("0 or more than 1024 threads");
+  if (threads % lanes_of_warp != 0) refuse("an incomplete warp");
+  if (dynamic_bytes > 227 * 1024) refuse("more than 227 KiB of shared memory");
+}
+
 void run_grid(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes,
               const std::function<void()>& body) {
-  check_limits(kernel, grid, block, dynamic_bytes);
   let_kernel_in();
   random_bits.seed(seed);
   machine.kernel = kernel;

@@ -85,6 +85,9 @@ void note_copied(const void* p, std::size_t bytes, int agent, std::uint32_t prog
 void let_kernel_in();
 void let_kernel_out();
 
+// Throws Error where no device takes the launch.
+void expect_launchable(std::string_view kernel, dim3 grid, dim3 block, std::size_t dynamic_bytes);
+
 // Shared memory is taken anew by every block.
 void begin_block_memory(std::size_t dynamic_bytes);
 void end_block_memory();
