@@ -32,6 +32,7 @@ OP_CASES(add_rows) {
   for (const Index masked : {0, 9}) {
     put({1, 1, 1}, 1, masked);
     put({2, 5, 3}, 14, masked);
+    put({2, 0, 3}, 14, masked);
     put({3, 17, 64}, 40, masked);
     put({2, 30, 130}, 50, masked);
     put({2, 160, 200}, 170, masked);

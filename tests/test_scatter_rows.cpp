@@ -28,6 +28,7 @@ OP_CASES(scatter_rows) {
   for (const bool token : {false, true}) {
     put({1, 1, 1}, 1, token);
     put({2, 5, 3}, 16, token);
+    put({2, 0, 3}, 4, token);
     put({3, 17, 4}, 17, token);
     put({2, 4}, 5, token);
     put({2, 3, 16}, 6, token);
