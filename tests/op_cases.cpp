@@ -45,18 +45,21 @@ constexpr std::uint64_t seed = 20170612;
 
 // Where a run's tensors stand. Device memory is the host runtime's, which checks every access.
 struct Home {
+  static constexpr int none = -2;
+  static constexpr int all = -1;
   Device device;
-  Bytes skew = 0;  // bytes by which tensors miss the alignment that fast kernels want
+  int skewed = none;  // who misses the alignment that fast kernels want: also one tensor of a run,
+                      // by its number in the order that they are made
 };
 
 // Memory of exactly the wanted size (the address checker sees one byte too many), followed by
 // guard bytes that the checks look at in every build.
 class Block {
  public:
-  Block(const Home& home, Bytes bytes) {
-    if (home.device.kind == Device::Kind::cuda) {
-      device_ = std::make_unique<simt::DeviceMemory>(bytes + home.skew);
-      data_ = static_cast<std::byte*>(device_->data) + home.skew;
+  Block(const Device& device, Bytes bytes, Bytes skew = 0) {
+    if (device.kind == Device::Kind::cuda) {
+      device_ = std::make_unique<simt::DeviceMemory>(bytes + skew);
+      data_ = static_cast<std::byte*>(device_->data) + skew;
       return;
     }
     host_.reset(static_cast<std::byte*>(std::aligned_alloc(64, Workspace::padded(bytes + guard))));
@@ -124,11 +127,11 @@ void poison(Tensor tensor) {
 // Tensors that own their memory, full of NaN.
 class Tensors {
  public:
-  Tensors(Home home, const Types& types) {
-    const bool skewed = home.skew > 0;
+  Tensors(const Home& home, const Types& types, int& made) {
     for (const TensorType& type : types) {
-      if (skewed) home.skew = size_of(type.dtype);
-      blocks_.emplace_back(home, type.bytes());
+      const int number = made++;
+      const bool skewed = home.skewed == Home::all || home.skewed == number;
+      blocks_.emplace_back(home.device, type.bytes(), skewed ? size_of(type.dtype) : 0);
       tensors_.push_back({blocks_.back().data(), type.dtype, type.shape});
       poison(tensors_.back());
     }
@@ -151,6 +154,7 @@ struct Result {
   std::vector<Numbers> out;
   std::vector<Numbers> din;      // empty where no gradient was wanted
   std::vector<Numbers> updated;  // empty where not updated
+  int tensors = 0;               // that the run has made
 };
 
 struct Setting {
@@ -195,6 +199,10 @@ class Subject {
   const Needs& needs() const { return needs_; }
   std::vector<Numbers>& values() { return values_; }
   const std::vector<Numbers>& cotangents() const { return cotangents_; }
+  std::size_t elements() const {  // of the operands
+    return std::accumulate(values_.begin(), values_.end(), std::size_t{0},
+                           [](std::size_t sum, const Numbers& v) { return sum + v.size(); });
+  }
 
   // What stands in a parameter's gradient before backward adds to it.
   Numbers prefill(std::size_t input) const {
@@ -232,15 +240,16 @@ class Subject {
 
   Result run(const Setting& setting) const {
     Stream stream{.device = setting.home.device, .threads = setting.threads, .path = setting.path};
-    const Home space{setting.home.device};
+    const Device& space = setting.home.device;
     const Types in_types = types_in(setting.type);
     const Types out_types = op_->infer(in_types);
     const Needs needs = op_->needs(stream, in_types, out_types);
     const bool view = needs.alias_of >= 0;
     const auto root = static_cast<std::size_t>(std::max(needs.alias_of, 0));
-    const Tensors in(setting.home, in_types);
-    const Tensors own_out(setting.home, out_types);
-    const Tensors saved(setting.home, needs.saved);
+    int made = 0;
+    const Tensors in(setting.home, in_types, made);
+    const Tensors own_out(setting.home, out_types, made);
+    const Tensors saved(setting.home, needs.saved, made);
     for (std::size_t i = 0; i < in.size(); ++i) write(in[i], values_[i]);
 
     std::vector<Tensor> out = own_out.all();
@@ -267,6 +276,7 @@ class Subject {
     saved.check("saved");
 
     Result result;
+    result.tensors = made;
     for (const Tensor& tensor : out) result.out.push_back(numbers(tensor));
     for (std::size_t i = 0; i < in.size(); ++i)
       result.updated.push_back(needs.updates.has(static_cast<int>(i)) ? numbers(in[i]) : Numbers{});
@@ -281,9 +291,9 @@ class Subject {
       if (!needs.reads_outputs.has(static_cast<int>(o)) && !(shared && o == 0 && keeps_shared))
         poison(out[o]);
 
-    const Tensors dout(setting.home, out_types);
+    const Tensors dout(setting.home, out_types, made);
     for (std::size_t o = 0; o < dout.size(); ++o) write(dout[o], cotangents_[o]);
-    const Tensors own_din(setting.home, in_types);
+    const Tensors own_din(setting.home, in_types, made);
     std::vector<Tensor> din = own_din.all();
     // An operation's parameters are wanted all or none.
     const bool parameters = setting.only < 0 || needs.accumulates.has(setting.only);
@@ -314,6 +324,7 @@ class Subject {
       }
       EXPECT_TRUE(backward_space.intact()) << "backward's workspace: written past its end";
     }
+    result.tensors = made;
     own_din.check("gradient");
     dout.check("cotangent");
     for (const Tensor& tensor : din) result.din.push_back(tensor ? numbers(tensor) : Numbers{});
@@ -510,7 +521,7 @@ void check_reduced(const OpCase& value) {
 void check_vendor(const OpCase& value, const Result& expected) {
   if (vendor_libraries({.device = Device::cuda(0)}).empty()) return;
   const Setting vendor{
-      .type = DType::f32, .path = Path::vendor, .home = {.device = Device::cuda(0), .skew = 0}};
+      .type = DType::f32, .path = Path::vendor, .home = {.device = Device::cuda(0)}};
   Subject subject(value);
   subject.round_to(DType::f32);
   const Result first = subject.run(vendor);
@@ -528,20 +539,22 @@ void check_device(const OpCase& value) {
   Subject subject(value);
   subject.round_to(DType::f32);
   const Result expected = subject.run({});
-  const auto setting = [](DType type, Bytes skew) {
-    return Setting{
-        .type = type, .path = Path::automatic, .home = {.device = Device::cuda(0), .skew = skew}};
+  const auto setting = [](DType type, int skewed) {
+    return Setting{.type = type,
+                   .path = Path::automatic,
+                   .home = {.device = Device::cuda(0), .skewed = skewed}};
   };
   if (subject.flops() > 1e6) {
     simt::set_schedule(1);
-    compare_all(subject.run(setting(DType::f32, 0)), expected, value.parity_tolerance, "f32");
-    check_reduced(value, setting(DType::bf16, 1));
+    compare_all(subject.run(setting(DType::f32, Home::none)), expected, value.parity_tolerance,
+                "f32");
+    check_reduced(value, setting(DType::bf16, Home::all));
     return check_vendor(value, expected);
   }
   Result first;
   for (const std::uint64_t schedule : {0, 1, 2}) {
     simt::set_schedule(schedule);
-    const Result given = subject.run(setting(DType::f32, 0));
+    const Result given = subject.run(setting(DType::f32, Home::none));
     compare_all(given, expected, value.parity_tolerance, text("schedule ", schedule));
     if (schedule == 0)
       first = given;
@@ -549,13 +562,19 @@ void check_device(const OpCase& value) {
       compare_all(given, first, 0, text("schedule ", schedule, " against schedule 0"));
     if (testing::Test::HasFailure()) return;
   }
-  Setting in_place = setting(DType::f32, 0);
+  Setting in_place = setting(DType::f32, Home::none);
   in_place.in_place = true;
   if (subject.needs().in_place || subject.needs().gradient_in_place)
     compare_all(subject.run(in_place), first, 0, "in place");
-  compare_all(subject.run(setting(DType::f32, 1)), expected, value.parity_tolerance, "skewed");
-  check_reduced(value, setting(DType::bf16, 0));
-  check_reduced(value, setting(DType::bf16, 1));
+  compare_all(subject.run(setting(DType::f32, Home::all)), expected, value.parity_tolerance,
+              "skewed");
+  simt::set_schedule(0);
+  const bool small = subject.elements() < 4096;
+  for (int tensor = 0; small && tensor < first.tensors; ++tensor)
+    compare_all(subject.run(setting(DType::f32, tensor)), expected, value.parity_tolerance,
+                text("tensor ", tensor, " skewed"));
+  check_reduced(value, setting(DType::bf16, Home::none));
+  check_reduced(value, setting(DType::bf16, Home::all));
   check_vendor(value, expected);
 }
 
