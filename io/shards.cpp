@@ -1,7 +1,5 @@
 #include "io/shards.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -21,6 +19,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/list_parts.h"
+#include "io/mapping.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -333,39 +332,14 @@ bool is_packed(const std::string& directory) {
 
 namespace {
 
-class Mapping {
- public:
-  Mapping(const fs::path& path, std::uint64_t bytes) : bytes_(bytes) {
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    if (error) fail(ErrorCode::file, path.string(), ": ", error.message(), "; pack again");
-    if (size != bytes)
-      fail(ErrorCode::format, path.string(), ": ", size, " bytes, the index says ", bytes,
-           "; copy it again, or pack again");
-    if (bytes == 0) return;
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.number() < 0) fail_file("open", path);
-    void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.number(), 0);
-    if (data == MAP_FAILED) fail_file("map", path);
-    data_ = static_cast<const std::uint8_t*>(data);
-  }
-  Mapping(Mapping&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
-  Mapping& operator=(Mapping&&) = delete;
-  ~Mapping() {
-    if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), bytes_);
-  }
-  const std::uint8_t* data() const { return data_; }
-
- private:
-  const std::uint8_t* data_ = nullptr;
-  std::uint64_t bytes_;
-};
-
 class StoredVideo final : public Video {
  public:
-  StoredVideo(const std::uint8_t* pixels, const Record& record, const Frames& frames)
-      : pixels_(pixels), count_(record.frames), rate_(record.rate), frames_(frames) {}
+  StoredVideo(const Mapping& shard, const Record& record, const Frames& frames)
+      : shard_(shard),
+        pixels_(shard.data() + record.offset),
+        count_(record.frames),
+        rate_(record.rate),
+        frames_(frames) {}
   Index frames() const override { return count_; }
   Index height() const override { return frames_.height; }
   Index width() const override { return frames_.width; }
@@ -384,9 +358,11 @@ class StoredVideo final : public Video {
                       {out, DType::u8, to});
       out += size;
     }
+    shard_.check();
   }
 
  private:
+  const Mapping& shard_;
   const std::uint8_t* pixels_;
   Index count_;
   double rate_;
@@ -440,16 +416,18 @@ class Shards final : public VideoSet {
   }
   std::unique_ptr<Video> open(Index video) const override {
     const Record& record = at(video);
-    const std::uint8_t* pixels =
-        shards_[static_cast<std::size_t>(record.shard)].data() + record.offset;
+    const Mapping& shard = shards_[static_cast<std::size_t>(record.shard)];
     std::atomic<bool>& checked = checked_[static_cast<std::size_t>(video)];
     if (!checked.load(std::memory_order_relaxed)) {
-      if (hash_of(pixels, static_cast<Bytes>(record.frames) * frames_.bytes()) != record.hash)
+      const std::string hash = hash_of(shard.data() + record.offset,
+                                       static_cast<Bytes>(record.frames) * frames_.bytes());
+      shard.check();
+      if (hash != record.hash)
         fail(ErrorCode::format, (fs::path(directory_) / numbered(record.shard, ".u8")).string(),
              ": the frames of ", record.name, " are damaged; copy the shard again, or pack again");
       checked.store(true, std::memory_order_relaxed);
     }
-    return std::make_unique<StoredVideo>(pixels, record, frames_);
+    return std::make_unique<StoredVideo>(shard, record, frames_);
   }
 
  private:

@@ -77,6 +77,29 @@ Pixels clip_of(const VideoSet& set, Index video, const std::vector<Index>& frame
   return pixels;
 }
 
+// A video of several pages: what lies past the end cannot even be touched.
+TEST_F(ShardCache, CutShortWhileInUseIsAnErrorThatNamesTheShard) {
+  Packing large = options();
+  large.height = large.width = 64;
+  large.shard = 1;
+  pack(Plain(2), large);
+  const auto set = open_shards(large.directory);
+  Pixels pixels(4 * 4096);
+  const auto read = [&](Video& video, Index count) {
+    std::vector<Index> frames(static_cast<std::size_t>(count));
+    std::iota(frames.begin(), frames.end(), Index{0});
+    video.read(frames, {0, 0, 64, 64}, {pixels.data(), DType::u8, {count, 64, 64, 1}});
+  };
+  const auto opened = set->open(0);
+  read(*opened, 3);
+  fs::resize_file(in("shard-00000.u8"), 4096);
+  EXPECT_ERROR(ErrorCode::format, "shard-00000.u8: 4096 bytes, the index says 12288",
+               read(*opened, 3));
+  fs::resize_file(in("shard-00001.u8"), 100);
+  EXPECT_ERROR(ErrorCode::format, "shard-00001.u8", set->open(1));
+  EXPECT_ERROR(ErrorCode::format, "shard-00000.u8", open_shards(large.directory));
+}
+
 TEST_F(ShardCache, PackedAndReadBack) {
   Index told = 0;
   const Packed packed = pack(Plain(5), options(), [&](Index done) { told = done; });
