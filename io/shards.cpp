@@ -17,6 +17,7 @@
 
 #include "io/augment_parts.h"
 #include "io/file.h"
+#include "io/folder_lock.h"
 #include "io/json.h"
 #include "io/list_parts.h"
 #include "io/mapping.h"
@@ -232,15 +233,20 @@ Json whole_part(const fs::path& directory, Index number, const std::string& dige
   return part;
 }
 
-void make_directory(const fs::path& directory) {
+// Returns the directory's lock.
+Descriptor make_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail(ErrorCode::file, "cannot create ", directory.string(), ": ", error.message());
+  Descriptor lock =
+      lock_folder(directory, text("another process is packing into ", directory.string(),
+                                  "; wait for its end, or choose another directory"));
   for (const auto& entry :
        fs::directory_iterator(directory, error))  // of a packing that was killed
     if (entry.path().extension() == ".partial" &&
         entry.path().filename().string().starts_with("shard-"))
       fs::remove(entry.path(), error);
+  return lock;
 }
 
 }  // namespace
@@ -252,7 +258,7 @@ Packed pack(const VideoSet& set, const Packing& options,
     fail(ErrorCode::argument, "packing: frames of ", options.height, " x ", options.width, " x ",
          options.channels, ", stride ", options.stride, "; expected 1 or 3 channels, at least 1");
   const fs::path directory = options.directory;
-  make_directory(directory);
+  const Descriptor lock = make_directory(directory);
   const std::string digest = digest_of(set, options);
   Packed packed;
   if (is_packed(options.directory)) {

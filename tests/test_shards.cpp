@@ -77,6 +77,29 @@ Pixels clip_of(const VideoSet& set, Index video, const std::vector<Index>& frame
   return pixels;
 }
 
+TEST_F(ShardCache, OnePackingAtATime) {
+  class Second final : public VideoSet {
+   public:
+    Second(const VideoSet& set, const Packing& options) : set_(set), options_(options) {}
+    Index size() const override { return set_.size(); }
+    std::string name(Index video) const override { return set_.name(video); }
+    Index label(Index video) const override { return set_.label(video); }
+    std::string description() const override { return set_.description(); }
+    std::unique_ptr<Video> open(Index video) const override {
+      EXPECT_ERROR(ErrorCode::file, "another process is packing into", pack(set_, options_));
+      return set_.open(video);
+    }
+
+   private:
+    const VideoSet& set_;
+    const Packing& options_;
+  };
+  const Plain set(3);
+  const Packing packing = options();
+  EXPECT_EQ(pack(Second(set, packing), packing).videos, 3);
+  EXPECT_EQ(pack(set, packing).kept, 2);
+}
+
 // A video of several pages: what lies past the end cannot even be touched.
 TEST_F(ShardCache, CutShortWhileInUseIsAnErrorThatNamesTheShard) {
   Packing large = options();
