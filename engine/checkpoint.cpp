@@ -70,6 +70,14 @@ class Reader {
       fail(ErrorCode::format, path_.string(), ": framefold.", key, " is \"", digits,
            "\", expected a number");
   }
+  // More steps than a run could take would overflow what is computed from them.
+  void read_count(const std::string& key, Index& count) const {
+    constexpr Index most = Index{1} << 40;
+    read(key, count);
+    if (count < 0 || count > most)
+      fail(ErrorCode::format, path_.string(), ": framefold.", key, " is ", count,
+           ", expected from 0 to ", most);
+  }
   template <class Number>
   void read(const std::string& key, std::optional<Number>& number) const {
     if (find(key) != nullptr) read(key, number.emplace());
@@ -99,9 +107,9 @@ Counters counters_of(const Reader& reader) {
   Counters counters;
   reader.check_version();
   reader.read("seed", counters.seed);
-  reader.read("step", counters.step);
-  reader.read("epoch", counters.epoch);
-  reader.read("skipped", counters.skipped);
+  reader.read_count("step", counters.step);
+  reader.read_count("epoch", counters.epoch);
+  reader.read_count("skipped", counters.skipped);
   reader.read("metric", counters.metric);
   reader.read("best", counters.best);
   counters.config = reader.text_of("config");
@@ -176,7 +184,7 @@ Counters load_checkpoint(const fs::path& path, Parameters& parameters, Optimizer
     fail(ErrorCode::config, path.string(), " was written with optimiser ", stored,
          ", this configuration says ", kind);
   Index updates = 0;
-  reader.read("updates", updates);
+  reader.read_count("updates", updates);
   read_tensors(file, path, tensors_of(parameters, optimizer), false);
   parameters.upload();
   optimizer.upload();

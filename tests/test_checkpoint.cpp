@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <limits>
 
 #include "io/safetensors.h"
 #include "tests/temporary.h"
@@ -177,6 +178,20 @@ TEST(Checkpoint, CountersMustBeNumbers) {
                read_counters(directory / "file"));
   write_safetensors(directory / "file", {}, {{"framefold.checkpoint", "9"}});
   EXPECT_ERROR(ErrorCode::format, "version 9", read_counters(directory / "file"));
+}
+
+TEST(Checkpoint, CountersMustCountWhatARunCouldDo) {
+  const TemporaryDirectory directory;
+  TinyRun run;
+  for (const Index count : {Index{-1}, std::numeric_limits<Index>::max()}) {
+    save_checkpoint(directory / "file", run.parameters, run.optimizer, {.step = count});
+    EXPECT_ERROR(ErrorCode::format, text("framefold.step is ", count),
+                 load_checkpoint(directory / "file", run.parameters, run.optimizer));
+    run.optimizer.set_updates(count);
+    save_checkpoint(directory / "file", run.parameters, run.optimizer, {});
+    EXPECT_ERROR(ErrorCode::format, text("framefold.updates is ", count),
+                 load_checkpoint(directory / "file", run.parameters, run.optimizer));
+  }
 }
 
 // A directory of checkpoints under a run that is moved to any step.
