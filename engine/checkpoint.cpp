@@ -325,9 +325,12 @@ std::optional<fs::path> Checkpoints::best() const {
 
 std::vector<fs::path> Checkpoints::files() const {
   std::vector<fs::path> found;
-  std::error_code absent;
-  for (const auto& entry : fs::directory_iterator(directory_, absent))
+  std::error_code unread;
+  for (const auto& entry : fs::directory_iterator(directory_, unread))
     if (step_of(entry.path()) >= 0) found.push_back(entry.path());
+  if (unread && unread != std::errc::no_such_file_or_directory)
+    fail(ErrorCode::file, "cannot read the folder ", directory_.string(), ": ", unread.message(),
+         "; check what it is and its permissions");
   std::sort(found.begin(), found.end(),
             [](const fs::path& a, const fs::path& b) { return step_of(a) > step_of(b); });
   return found;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 
+#include "io/file.h"
 #include "io/safetensors.h"
 #include "tests/temporary.h"
 #include "tests/tiny_run.h"
@@ -278,6 +279,14 @@ TEST_F(RunDirectory, RemovesLaterStepsAndLeftovers) {
   EXPECT_EQ(names,
             (std::vector<std::string>{"step-00000010.safetensors", "step-00000015.safetensors",
                                       "step-notes.safetensors"}));
+}
+
+TEST_F(RunDirectory, AFolderThatCannotBeReadIsNotEmpty) {
+  EXPECT_FALSE(Checkpoints(directory / "absent", 1).newest());
+  write_file(directory / "file", "");
+  const Checkpoints unread(directory / "file", 1);
+  EXPECT_ERROR(ErrorCode::file, "cannot read the folder", unread.newest());
+  EXPECT_ERROR(ErrorCode::file, "cannot read the folder", unread.best());
 }
 
 TEST_F(RunDirectory, MustKeepOne) {
