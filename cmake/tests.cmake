@@ -34,7 +34,8 @@ set_target_properties(framefold-tests PROPERTIES ENABLE_EXPORTS ON)
 # For one file only: elsewhere the folder's name would keep checkouts from sharing a compiler cache.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/data.cpp PROPERTIES
   COMPILE_DEFINITIONS FRAMEFOLD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp PROPERTIES
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/test_command.cpp
+  ${PROJECT_SOURCE_DIR}/tests/test_command_trust.cpp PROPERTIES
   COMPILE_DEFINITIONS FRAMEFOLD_COMMAND="$<TARGET_FILE:framefold>")
 add_dependencies(framefold-tests framefold)
 

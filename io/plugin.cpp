@@ -16,12 +16,15 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> directories() {
   std::vector<fs::path> result;
-  if (const char* named = std::getenv("FRAMEFOLD_PLUGINS")) result.emplace_back(named);
+  const char* named = std::getenv("FRAMEFOLD_PLUGINS");
+  if (named != nullptr && *named != 0) result.push_back(fs::absolute(named));
   Dl_info here{};
+  if (dladdr(reinterpret_cast<void*>(&open_plugin), &here) == 0) here.dli_fname = "";
   std::error_code error;
-  for (const fs::path& file :
-       {fs::path(dladdr(reinterpret_cast<void*>(&open_plugin), &here) != 0 ? here.dli_fname : ""),
-        fs::path("/proc/self/exe")}) {
+  for (const fs::path file : {here.dli_fname, "/proc/self/exe"}) {
+    // A program's name is the word it was called by, which may name a file of the working
+    // directory.
+    if (file.is_relative()) continue;
     const fs::path holder = fs::canonical(file, error).parent_path();
     if (error) continue;
     result.push_back(holder);

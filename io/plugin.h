@@ -2,7 +2,8 @@
 // needs them: the command starts fast, and who has no FFmpeg or OpenCV does without.
 //
 // Looked for in the directory that the variable FRAMEFOLD_PLUGINS names, then beside the program
-// or library that holds this code, then in ../lib and ../bin from there. Never closed.
+// or library that holds this code, then in ../lib and ../bin from there; never in the working
+// directory. Never closed.
 #pragma once
 
 #include <string>
