@@ -12,6 +12,7 @@
 #include "cli/training_run.h"
 #include "engine/train.h"
 #include "io/file.h"
+#include "io/printable.h"
 
 namespace framefold {
 namespace {
@@ -186,7 +187,7 @@ void run(const Arguments& arguments) {
         text("\n", verdict, ": ", with_digits(ratio, 3), " times as fast as ", arguments.compare,
              comparable ? "" : ", which is of another machine or configuration", "\n");
   }
-  if (!arguments.out.empty()) write_file(arguments.out, json.dump(1) + "\n");
+  if (!arguments.out.empty()) write_file(arguments.out, dumped(json, 1) + "\n");
   if (arguments.json) return print(json);
   print(shown);
 }

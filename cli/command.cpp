@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "io/printable.h"
+
 namespace framefold {
 
 CLI::App* subcommand(CLI::App& app, const std::string& name, const std::string& summary,
@@ -30,8 +32,11 @@ Config ConfigArguments::resolve() const {
   return framefold::resolve({.file = file, .environment = process_environment(), .sets = sets});
 }
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(const std::string& text) {
+  const std::string shown = printable(text);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+}
 
-void print(const Json& json) { print(json.dump(2) + '\n'); }
+void print(const Json& json) { print(dumped(json, 2, true) + '\n'); }
 
 }  // namespace framefold

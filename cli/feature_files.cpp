@@ -6,6 +6,7 @@
 #include "engine/checkpoint.h"
 #include "engine/executor.h"
 #include "io/file.h"
+#include "io/printable.h"
 
 namespace framefold {
 namespace {
@@ -158,14 +159,14 @@ void write_features(const fs::path& path, const Features& features,
     Json beside{
         {"classes", features.classes}, {"rows", rows_of(features)}, {"skipped", features.skipped}};
     for (const auto& [name, value] : notes) beside[name.substr(name.find('.') + 1)] = value;
-    return write_file(path.string() + ".json", beside.dump(1) + '\n');
+    return write_file(path.string() + ".json", dumped(beside, 1) + '\n');
   }
   if (path.extension() != ".safetensors")
     fail(ErrorCode::argument, path.string(), " ends in neither .safetensors nor .npy");
   SafetensorsMetadata metadata = notes;
-  metadata["framefold.rows"] = Json(features.names).dump();
-  metadata["framefold.classes"] = Json(features.classes).dump();
-  metadata["framefold.skipped"] = Json(features.skipped).dump();
+  metadata["framefold.rows"] = dumped(Json(features.names));
+  metadata["framefold.classes"] = dumped(Json(features.classes));
+  metadata["framefold.skipped"] = dumped(Json(features.skipped));
   const auto view = [](const auto& values, DType type, const Shape& shape) {
     return View{values.data(), type, shape};
   };

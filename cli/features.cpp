@@ -4,6 +4,7 @@
 #include "cli/encoder_arguments.h"
 #include "cli/print.h"
 #include "cli/trained.h"
+#include "io/printable.h"
 
 namespace framefold {
 namespace {
@@ -25,7 +26,8 @@ void run(const Arguments& arguments) {
   Features found = extract_features(config, *clips.clips, kind, weights);
   found.skipped.insert(found.skipped.begin(), clips.skipped.begin(), clips.skipped.end());
   write_features(arguments.out, found,
-                 {{"framefold.weights", weights}, {"framefold.data", clips.clips->description()}});
+                 {{"framefold.weights", printable(weights)},
+                  {"framefold.data", printable(clips.clips->description())}});
   if (arguments.json)
     return print(Json{{"file", arguments.out},
                       {"weights", weights},

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/exit.h"
 #include "cli/run_directory.h"
+#include "io/printable.h"
 #include "kernels/nearest.h"
 
 namespace framefold {
@@ -25,7 +26,7 @@ Exit codes:
 )";
 
 int report(int code, const char* name, const std::string& message, bool json) {
-  std::fprintf(stderr, "framefold: %s\n", message.c_str());
+  std::fprintf(stderr, "framefold: %s\n", printable(message).c_str());
   if (json) print(Json{{"error", {{"exit", code}, {"kind", name}, {"message", message}}}});
   return code;
 }

@@ -12,6 +12,7 @@
 #include "io/isolated_codecs.h"
 #include "io/listed_videos.h"
 #include "io/moving_digits.h"
+#include "io/printable.h"
 #include "io/shards.h"
 #include "kernels/device.h"
 #include "kernels/device_runtime.h"
@@ -19,7 +20,9 @@
 namespace framefold {
 namespace {
 
-void announce(const std::string& why) { std::fprintf(stderr, "framefold: %s\n", why.c_str()); }
+void announce(const std::string& why) {
+  std::fprintf(stderr, "framefold: %s\n", printable(why).c_str());
+}
 
 std::shared_ptr<const VideoFiles> video_files_of(const DataConfig& data) {
   VideoFiles::Options options{.rate = data.fps};

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "io/printable.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -95,7 +96,10 @@ TextTable::TextTable(std::vector<std::string> heading) : heading_(!heading.empty
   if (heading_) rows_.push_back(std::move(heading));
 }
 
-void TextTable::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void TextTable::row(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = printable(cell, "");
+  rows_.push_back(std::move(cells));
+}
 
 std::string TextTable::text() const {
   std::vector<std::size_t> widths;
@@ -134,15 +138,15 @@ bool ProgressLine::due() const { return Clock::now() >= next_; }
 void ProgressLine::show(const std::string& line) {
   next_ = Clock::now() + (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(5));
   if (terminal_)
-    std::fprintf(stderr, "\r%s\033[K", line.c_str());
+    std::fprintf(stderr, "\r%s\033[K", printable(line).c_str());
   else
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", printable(line).c_str());
   shown_ = terminal_;
 }
 
 void ProgressLine::note(const std::string& line) {
   clear();
-  std::fprintf(stderr, "%s\n", line.c_str());
+  std::fprintf(stderr, "%s\n", printable(line).c_str());
 }
 
 void ProgressLine::clear() {

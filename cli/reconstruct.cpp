@@ -9,6 +9,7 @@
 #include "cli/trained.h"
 #include "io/codecs.h"
 #include "io/file.h"
+#include "io/printable.h"
 
 namespace framefold {
 namespace {
@@ -112,7 +113,7 @@ void run(const Arguments& arguments) {
   if (!evaluator.caveat().empty()) ProgressLine().note(evaluator.caveat());
   trained.note_bad();
   curves.write(out, found);
-  write_file(out / "quality.json", json.dump(2) + '\n');
+  write_file(out / "quality.json", dumped(json, 2) + '\n');
   arguments.json ? print(json) : print(table.text());
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/stop.h"
 #include "cli/trained.h"
+#include "io/printable.h"
 
 namespace framefold {
 namespace {
@@ -299,7 +300,7 @@ void TrainingRun::write_report() {
   time.evaluation = seconds_since(start_) - time.data - time.compute - time.update;
   time.ops = op_times(*parts_.executor);
   if (total_.steps > 0) summary_.clips_per_second = total_.clips_per_second();
-  write_file(directory_.results(), to_json(summary_).dump(2) + '\n');
+  write_file(directory_.results(), dumped(to_json(summary_), 2) + '\n');
   write_file(directory_.report(), report_html(summary_, metrics_->rows()));
 }
 

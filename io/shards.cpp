@@ -21,6 +21,7 @@
 #include "io/json.h"
 #include "io/list_parts.h"
 #include "io/mapping.h"
+#include "io/printable.h"
 #include "kernels/error.h"
 
 namespace framefold {
@@ -48,10 +49,9 @@ std::string numbered(Index shard, const char* ending) {
 
 // A JSON value with its own hash around it, as a file.
 void write_hashed(const fs::path& path, const Json& content) {
-  write_file(path, Json{{"hash", hash_of(content.dump().data(), content.dump().size())},
-                        {"content", content}}
-                           .dump() +
-                       '\n');
+  const std::string text = dumped(content);
+  write_file(
+      path, dumped(Json{{"hash", hash_of(text.data(), text.size())}, {"content", content}}) + '\n');
 }
 
 Json read_hashed(const fs::path& path) {

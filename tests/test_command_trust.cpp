@@ -2,15 +2,19 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "io/file.h"
+#include "io/safetensors.h"
 #include "tests/temporary.h"
 
 namespace framefold {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::json;
 
 class Typed : public testing::Test {
  protected:
@@ -33,6 +37,10 @@ class Typed : public testing::Test {
   TemporaryDirectory directory;
 };
 
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
 TEST_F(Typed, NothingOfTheWorkingDirectoryIsRun) {
   const Result checked = type(R"(
 touch framefold video.mp4
@@ -42,6 +50,43 @@ framefold data verify video.mp4 --isolate
 FRAMEFOLD_PLUGINS= framefold data verify video.mp4 --isolate)");
   EXPECT_NE(checked.code, 0);
   EXPECT_FALSE(has("taken")) << checked.err;
+}
+
+constexpr const char* odd_names = R"(
+bad=$'clips-\xff\x1b[31m\u009b'
+mkdir -p "$bad"
+touch "$bad"/a$'\x1b]0;owned\a\xfe'.mp4
+)";
+
+bool is_plain(const std::string& text) {
+  return std::ranges::all_of(text, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); });
+}
+
+TEST_F(Typed, NamesCannotSpeakToTheTerminal) {
+  const Result shown = type(text(odd_names, "framefold data verify \"$bad\""));
+  EXPECT_EQ(shown.code, 3);
+  EXPECT_TRUE(is_plain(shown.out + shown.err)) << shown.out << shown.err;
+  EXPECT_TRUE(holds(shown.out + shown.err, "\\x1b]0;owned\\x07\\xfe.mp4"))
+      << shown.out << shown.err;
+
+  const Result json = type(text(odd_names, "framefold data verify \"$bad\" --json"));
+  EXPECT_EQ(json.code, 3);
+  EXPECT_TRUE(is_plain(json.out)) << json.out;
+  EXPECT_TRUE(Json::accept(json.out));
+
+  const Result refused =
+      type(text(odd_names, "framefold train clips --set data.path=\"$bad\" --json"));
+  EXPECT_EQ(refused.code, 3) << refused.err;
+  EXPECT_TRUE(is_plain(refused.out + refused.err)) << refused.out << refused.err;
+  EXPECT_TRUE(Json::accept(refused.out));
+}
+
+TEST_F(Typed, MetadataCannotSpeakToTheTerminal) {
+  write_safetensors(directory / "w.safetensors", {}, {{"note", "\x1b[2Jgone\xC2\x9B"}});
+  const Result shown = type("framefold info w.safetensors");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_TRUE(is_plain(shown.out)) << shown.out;
+  EXPECT_TRUE(holds(shown.out, "\\x1b[2Jgone\\u009b")) << shown.out;
 }
 
 }  // namespace

@@ -100,6 +100,22 @@ TEST_F(ShardCache, OnePackingAtATime) {
   EXPECT_EQ(pack(set, packing).kept, 2);
 }
 
+TEST_F(ShardCache, NamesNeedNotBeText) {
+  class Odd final : public VideoSet {
+   public:
+    Index size() const override { return set_.size(); }
+    std::string name(Index video) const override { return set_.name(video) + "\xff\x1b[31m"; }
+    Index label(Index video) const override { return set_.label(video); }
+    std::string description() const override { return set_.description(); }
+    std::unique_ptr<Video> open(Index video) const override { return set_.open(video); }
+
+   private:
+    Plain set_{2};
+  };
+  pack(Odd(), options());
+  EXPECT_EQ(open_shards(options().directory)->name(1), "video 1\xEF\xBF\xBD\x1b[31m");
+}
+
 // A video of several pages: what lies past the end cannot even be touched.
 TEST_F(ShardCache, CutShortWhileInUseIsAnErrorThatNamesTheShard) {
   Packing large = options();
