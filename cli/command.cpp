@@ -1,7 +1,9 @@
 #include "cli/command.h"
 
+#include <cerrno>
 #include <cstdio>
 
+#include "io/file.h"
 #include "io/printable.h"
 
 namespace framefold {
@@ -32,9 +34,11 @@ Config ConfigArguments::resolve() const {
   return framefold::resolve({.file = file, .environment = process_environment(), .sets = sets});
 }
 
+// A reader of standard output that has left (`| head`) is no error.
 void print(const std::string& text) {
   const std::string shown = printable(text);
-  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  const bool whole = std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size();
+  if ((!whole || std::fflush(stdout) != 0) && errno != EPIPE) fail_file("write", "standard output");
 }
 
 void print(const Json& json) { print(dumped(json, 2, true) + '\n'); }

@@ -1,8 +1,11 @@
 // framefold: trains, evaluates and runs video autoencoders.
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
+#include <sstream>
 
 #include "cli/command.h"
 #include "cli/exit.h"
@@ -27,7 +30,10 @@ Exit codes:
 
 int report(int code, const char* name, const std::string& message, bool json) {
   std::fprintf(stderr, "framefold: %s\n", printable(message).c_str());
-  if (json) print(Json{{"error", {{"exit", code}, {"kind", name}, {"message", message}}}});
+  if (json) try {
+      print(Json{{"error", {{"exit", code}, {"kind", name}, {"message", message}}}});
+    } catch (const Error&) {  // standard output takes nothing: the message stands above
+    }
   return code;
 }
 
@@ -95,10 +101,14 @@ int run(int argc, char** argv) {
     if (argv[1][0] != '-')
       if (const std::string message = unknown_subcommand(app, argv[1]); !message.empty())
         return report(exit_usage, "usage", message, json);
-    app.parse(argc, argv);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& success) {  // help or version
+      std::ostringstream out;
+      app.exit(success, out, out);
+      print(out.str());
+    }
     return exit_done;
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
   } catch (const CLI::RuntimeError& result) {  // the command has said what there is to say
     return result.get_exit_code();
   } catch (const CLI::ExtrasError&) {
@@ -110,6 +120,8 @@ int run(int argc, char** argv) {
     return report(exit_code(error.code()), name_of(error.code()), error.what(), json);
   } catch (const std::bad_alloc&) {
     return report(exit_memory, "memory", "out of memory; make train.batch smaller", json);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(exit_data, "file", error.what(), json);
   } catch (const std::exception& error) {
     return report(exit_internal, "internal", text("internal error: ", error.what()), json);
   }
@@ -120,4 +132,8 @@ int run(int argc, char** argv) {
 
 // Outside of run's own handlers only a lack of memory for the parser throws.
 // NOLINTNEXTLINE(bugprone-exception-escape)
-int main(int argc, char** argv) { return framefold::run(argc, argv); }
+int main(int argc, char** argv) {
+  // A reader that has left and a limit on file sizes are what a write returns, not sudden ends.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+  return framefold::run(argc, argv);
+}

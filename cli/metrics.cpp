@@ -52,8 +52,11 @@ Descriptor open_to_append(const fs::path& path) {
 }
 
 void append(const Descriptor& file, const fs::path& path, const std::string& line) {
-  if (::write(file.number(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-    fail_file("write", path);
+  for (std::string_view left = line; !left.empty();) {
+    const ssize_t written = ::write(file.number(), left.data(), left.size());
+    if (written < 0 && errno != EINTR) fail_file("write", path);
+    if (written > 0) left.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 }  // namespace

@@ -41,6 +41,30 @@ bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
+// A small run; `train NAME [WORDS]` starts one.
+constexpr const char* training = R"(
+cat > tiny.toml <<'END'
+[data]
+kind = "moving-digits"
+frames = 4
+height = 32
+width = 32
+clips = 40
+digits = 1
+[model]
+name = "conv3d"
+widths = [4, 4]
+[train]
+batch = 4
+steps = 8
+threads = 1
+log_every = 2
+evaluate_every = 4
+save_every = 2
+END
+train() { name=$1; shift; framefold train tiny.toml --name $name "$@"; }
+)";
+
 TEST_F(Typed, NothingOfTheWorkingDirectoryIsRun) {
   const Result checked = type(R"(
 touch framefold video.mp4
@@ -87,6 +111,36 @@ TEST_F(Typed, MetadataCannotSpeakToTheTerminal) {
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_TRUE(is_plain(shown.out)) << shown.out;
   EXPECT_TRUE(holds(shown.out, "\\x1b[2Jgone\\u009b")) << shown.out;
+}
+
+TEST_F(Typed, AReaderMayLeaveEarly) {
+  const Result models = type("framefold models | true; echo ${PIPESTATUS[0]}");
+  EXPECT_EQ(models.out, "0\n") << models.err;
+  EXPECT_EQ(models.err, "");
+  const Result trained = type(text(
+      training, "{ train left --set train.log_every=1; echo $? > code; } 2>&1 | true; cat code"));
+  EXPECT_EQ(trained.out, "0\n");
+  EXPECT_TRUE(has("runs/left/checkpoints/step-00000008.safetensors"));
+}
+
+TEST_F(Typed, OutputThatCannotBeWrittenIsAnError) {
+  for (const char* words : {"models", "models --json", "--help", "keys train", "--version"}) {
+    const Result refused = type(text("framefold ", words, " > /dev/full"));
+    EXPECT_EQ(refused.code, 3) << words;
+    EXPECT_TRUE(holds(refused.err, "cannot write standard output: No space left on device"))
+        << words << refused.err;
+  }
+}
+
+TEST_F(Typed, ALimitOnFileSizesKeepsTheOlderCheckpoint) {
+  const Result refused = type(text(training, R"(
+train small || exit 9
+ulimit -f 1
+framefold train --resume runs/small --set train.steps=20)"));
+  EXPECT_EQ(refused.code, 3) << refused.err;
+  EXPECT_TRUE(holds(refused.err, "raise the limit on file sizes (ulimit -f)")) << refused.err;
+  EXPECT_TRUE(has("runs/small/checkpoints/step-00000008.safetensors"));
+  EXPECT_EQ(type("framefold train --resume runs/small --set train.steps=12").code, 0);
 }
 
 }  // namespace
