@@ -23,11 +23,13 @@ StopSignal::StopSignal() {
   raised = 0;
   listen(SIGTERM, &terminate_);
   listen(SIGINT, &interrupt_);
+  listen(SIGHUP, &hang_up_);
 }
 
 StopSignal::~StopSignal() {
   sigaction(SIGTERM, &terminate_, nullptr);
   sigaction(SIGINT, &interrupt_, nullptr);
+  sigaction(SIGHUP, &hang_up_, nullptr);
 }
 
 bool StopSignal::requested() { return raised != 0; }

@@ -1,6 +1,6 @@
-// Asks the training loop to stop: SIGTERM and SIGINT, while a StopSignal lives, raise a flag
-// instead of ending the process. A second signal of the same kind ends it as usual, so that an
-// impatient Ctrl-C works.
+// Asks the training loop to stop: SIGTERM, SIGINT and SIGHUP (the terminal is gone), while a
+// StopSignal lives, raise a flag instead of ending the process. A second signal of the same kind
+// ends it as usual, so that an impatient Ctrl-C works.
 #pragma once
 
 #include <csignal>
@@ -23,6 +23,7 @@ class StopSignal {
  private:
   struct sigaction terminate_ = {};
   struct sigaction interrupt_ = {};
+  struct sigaction hang_up_ = {};
 };
 
 }  // namespace framefold

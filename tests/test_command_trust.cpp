@@ -132,6 +132,16 @@ TEST_F(Typed, OutputThatCannotBeWrittenIsAnError) {
   }
 }
 
+TEST_F(Typed, AHangUpSavesAndExitsLikeATermination) {
+  const Result hung_up = type(text(training, R"(
+framefold train tiny.toml --name gone --set train.steps=1000000 --set train.log_every=1 --set train.evaluate_every=0 &
+until [ -s runs/gone/metrics.jsonl ]; do sleep 0.01; done
+kill -HUP $!
+wait $!)"));
+  EXPECT_EQ(hung_up.code, 75) << hung_up.err;
+  EXPECT_TRUE(holds(hung_up.err, "and saved")) << hung_up.err;
+}
+
 TEST_F(Typed, ALimitOnFileSizesKeepsTheOlderCheckpoint) {
   const Result refused = type(text(training, R"(
 train small || exit 9
