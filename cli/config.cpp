@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <sstream>
 
@@ -13,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include "io/file.h"
+#include "io/printable.h"
 #include "kernels/error.h"
 #include "kernels/nearest.h"
 
@@ -35,6 +37,24 @@ std::string shortest(double value) {
                   std::to_chars(digits.data(), digits.data() + digits.size(), value, format).ptr);
   if (out.find_first_not_of("-0123456789") == std::string::npos) out += ".0";
   return out;
+}
+
+// A text as TOML has it, on one line.
+std::string quoted(const std::string& value) {
+  if (!is_utf8(value))
+    fail(ErrorCode::config, value,
+         " is no UTF-8, which config.toml could not keep; choose another name (a symbolic link, "
+         "where it is a path)");
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (value.find('\'') == std::string::npos && std::ranges::none_of(value, control))
+    return '\'' + value + '\'';
+  std::string out = "\"";
+  for (const char c : value) {
+    std::array<char, 8> escaped{};
+    std::snprintf(escaped.data(), escaped.size(), control(c) ? "\\u%04x" : "\\%c", c);
+    out += control(c) || c == '"' || c == '\\' ? escaped.data() : std::string(1, c);
+  }
+  return out + '"';
 }
 
 std::string expected_type(const Key& key) {
@@ -321,6 +341,8 @@ std::string value_text(const Key& key, Config& config) {
           out << ']';
         } else if constexpr (std::is_same_v<T, double>) {
           out << shortest(*field);
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          out << quoted(*field);
         } else {
           out << toml::value<std::conditional_t<std::is_same_v<T, Index>, std::int64_t, T>>(*field);
         }

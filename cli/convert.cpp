@@ -127,13 +127,14 @@ void write_run(Weights& weights, const fs::path& out) {
   config.run.name = out.filename().string();
   if (fs::exists(out))
     fail(ErrorCode::file, out.string(), " exists; choose another --out, or remove it");
+  const std::string toml = to_toml(config, version_text());  // an Error before anything is written
   const RunDirectory run = RunDirectory::create(config, false);
   std::vector<NamedView> views;
   for (const Parameters::Entry& entry : weights.parameters->entries())
     views.push_back({entry.name, weights.parameters->value(entry.name)});
   write_safetensors(run.checkpoints() / "step-00000000.safetensors", views);
   if (config.task.classifies()) write_classes(run, weights.classes);
-  write_file(run.config(), to_toml(config, version_text()));
+  write_file(run.config(), toml);
 }
 
 void write_foreign(const Weights& weights, const fs::path& out, WeightNames names) {

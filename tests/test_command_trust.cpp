@@ -113,6 +113,13 @@ TEST_F(Typed, MetadataCannotSpeakToTheTerminal) {
   EXPECT_TRUE(holds(shown.out, "\\x1b[2Jgone\\u009b")) << shown.out;
 }
 
+TEST_F(Typed, ARunOfAnOddNameIsRefusedAndLeavesNothing) {
+  const Result refused = type(text(training, "train $'odd\\xff'; code=$?; ls runs; exit $code"));
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_TRUE(holds(refused.err, "odd\\xff is no UTF-8")) << refused.err;
+  EXPECT_EQ(refused.out, "");
+}
+
 TEST_F(Typed, AReaderMayLeaveEarly) {
   const Result models = type("framefold models | true; echo ${PIPESTATUS[0]}");
   EXPECT_EQ(models.out, "0\n") << models.err;

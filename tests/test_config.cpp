@@ -138,6 +138,21 @@ TEST_F(ConfigFile, WrittenAndReadAgain) {
     EXPECT_NE(written.find(line), std::string::npos) << line;
 }
 
+TEST_F(ConfigFile, AnyTextIsReadBackAsItWas) {
+  for (const std::string value :
+       {"it's", "a \"b\"", "'\"\\\"'", "\nfirst\n\nlast\r\n", "\x01\x1b[31m\x7f\t", "\\", "'\\n",
+        "# [x]", "'''", "'\"\"\"", "\xC3\xA9'\xE2\x80\xAE"}) {
+    Config config = resolve({.file = "digits-dense"});
+    config.data.path = config.run.name = value;
+    const Config again = read(to_toml(config, "heading"));
+    EXPECT_EQ(again.data.path, value);
+    EXPECT_EQ(to_toml(again), to_toml(config));
+  }
+  Config config = resolve({.file = "digits-dense"});
+  config.data.path = "clips-\xFF";
+  EXPECT_ERROR(ErrorCode::config, "is no UTF-8", to_toml(config));
+}
+
 TEST_F(ConfigFile, ResumingChangesFewKeys) {
   const std::string file = write(to_toml(resolve({.file = "digits-dense"})));
   EXPECT_EQ(resolve_resumed(file, {"train.steps=77"}).train.steps, 77);
