@@ -156,6 +156,7 @@ TEST_F(ConfigFile, AnyTextIsReadBackAsItWas) {
 TEST_F(ConfigFile, ResumingChangesFewKeys) {
   const std::string file = write(to_toml(resolve({.file = "digits-dense"})));
   EXPECT_EQ(resolve_resumed(file, {"train.steps=77"}).train.steps, 77);
+  EXPECT_EQ(resolve_resumed(file, {"data.on_bad=skip"}).data.on_bad, "skip");
   EXPECT_ERROR(ErrorCode::config, "train.batch cannot change when a run is resumed",
                resolve_resumed(file, {"train.batch=7"}));
 }
