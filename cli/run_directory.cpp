@@ -1,8 +1,6 @@
 #include "cli/run_directory.h"
 
-#include <fcntl.h>
 #include <png.h>
-#include <sys/file.h>
 #include <sys/utsname.h>
 #include <webp/encode.h>
 #include <xxhash.h>
@@ -13,6 +11,7 @@
 #include <thread>
 
 #include "cli/version.h"
+#include "io/folder_lock.h"
 #include "kernels/error.h"
 #include "kernels/vendor.h"
 
@@ -37,11 +36,21 @@ std::string vector_units() {
   return "baseline";
 }
 
+// Of a process that was killed while it wrote.
+bool is_partial(const fs::path& path) { return path.extension() == ".partial"; }
+
+void remove_partial(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (is_partial(entry.path())) fs::remove(entry.path(), ignored);
+}
+
 // Whether the folder holds no more than a run leaves that ended before its first file.
 bool untouched(const fs::path& path) {
   if (!fs::is_directory(path)) return false;
   for (const auto& entry : fs::directory_iterator(path)) {
     const fs::path name = entry.path().filename();
+    if (is_partial(name)) continue;
     if ((name != "checkpoints" && name != "samples") || !entry.is_directory() ||
         !fs::is_empty(entry.path()))
       return false;
@@ -96,11 +105,9 @@ RunDirectory RunDirectory::resume(const fs::path& path) {
 }
 
 void RunDirectory::lock() {
-  lock_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock_.number() < 0) fail_file("open", path_);
-  if (::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0)
-    fail(ErrorCode::file, "another process is training in ", path_.string(),
-         "; wait for its end, or choose another --name");
+  lock_ = lock_folder(path_, text("another process is training in ", path_.string(),
+                                  "; wait for its end, or choose another --name"));
+  for (const fs::path& folder : {path_, samples()}) remove_partial(folder);
 }
 
 std::string processor_name() {

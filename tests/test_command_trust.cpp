@@ -160,5 +160,31 @@ framefold train --resume runs/small --set train.steps=20)"));
   EXPECT_EQ(type("framefold train --resume runs/small --set train.steps=12").code, 0);
 }
 
+TEST_F(Typed, WhatAKilledRunLeftIsClearedAway) {
+  const Result resumed = type(text(training, R"(
+mkdir -p runs/killed/samples
+touch runs/killed/config.toml.1-0.partial
+train killed --set train.evaluate_every=0 || exit 9
+touch runs/killed/results.json.1-0.partial runs/killed/samples/step.png.1-0.partial
+framefold train --resume runs/killed --set train.steps=10 || exit 8
+find runs -name '*.partial')"));
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_FALSE(holds(resumed.out, "partial")) << resumed.out;
+}
+
+TEST_F(Typed, TwoTrainingsUnderOneName) {
+  const Result second = type(text(training, R"(
+framefold train tiny.toml --name one --set train.steps=1000000 --set train.evaluate_every=0 &
+until [ -s runs/one/metrics.jsonl ]; do sleep 0.01; done
+train one; echo $?
+train one --overwrite; echo $?
+framefold train --resume runs/one; echo $?
+kill -TERM $!
+wait $!)"));
+  EXPECT_EQ(second.out, "3\n3\n3\n") << second.err;
+  EXPECT_EQ(second.code, 75) << second.err;
+  EXPECT_TRUE(holds(second.err, "another process is training in runs/one")) << second.err;
+}
+
 }  // namespace
 }  // namespace framefold
