@@ -7,6 +7,7 @@
 #include "cli/run_directory.h"
 #include "engine/checkpoint.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
 namespace framefold {
@@ -78,7 +79,8 @@ void info_run(const Arguments& arguments) {
     json["metrics"][metric_columns[i].name] = *last->values[i];
     table.row({std::string(metric_columns[i].name), text(*last->values[i])});
   }
-  if (fs::exists(run.results())) json["results"] = Json::parse(read_file(run.results(), 1 << 20));
+  if (fs::exists(run.results()))
+    json["results"] = parse_json<Json>(read_file(run.results(), 1 << 24), run.results().string());
   if (fs::exists(run.report())) {
     json["report"] = run.report().string();
     table.row({"report", run.report().string()});
