@@ -53,13 +53,23 @@ void for_each_field(auto& packet, auto&& visit) requires requires { packet.dispo
 
 std::uint64_t hash_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
-// Whether every number stands for something that exists.
+constexpr std::size_t frame_bytes = 16, packet_bytes = 26;  // as encode_index writes them
+constexpr int most_delay = 16;                              // of H.264 and HEVC
+
+// Whether every number stands for something that exists: decoders trust them.
 bool consistent(const VideoIndex& index) {
+  const auto amount = [](double number) { return std::isfinite(number) && number >= 0; };
+  if (index.height < 1 || index.width < 1 || !amount(index.pixel_aspect) ||
+      index.pixel_aspect == 0 || index.quarter_turns < 0 || index.quarter_turns > 3 ||
+      index.stream < 0 || index.delay < 0 || index.delay > most_delay || !amount(index.rate) ||
+      !amount(index.duration) || !amount(index.promised))
+    return false;
   const auto frames = static_cast<Index>(index.frames.size());
   const auto packets = static_cast<Index>(index.packets.size());
   return std::ranges::all_of(index.frames,
                              [&](const VideoFrame& frame) {
-                               return frame.packet >= 0 && frame.packet < packets;
+                               return std::isfinite(frame.time) && frame.packet >= 0 &&
+                                      frame.packet < packets;
                              }) &&
          std::ranges::all_of(index.packets, [&](const VideoPacket& packet) {
            return packet.frame >= -1 && packet.frame < frames;
@@ -161,14 +171,14 @@ bool decode_index(const std::string& bytes, const FileStamp& file, VideoIndex& i
   for_each_field(found, [&](auto& field) { in.get(field); });
   std::size_t count = 0;
   in.get(count);
-  if (count > in.left()) return false;
+  if (count > in.left() / frame_bytes) return false;
   found.frames.resize(count);
   for (VideoFrame& frame : found.frames) {
     in.get(frame.time);
     in.get(frame.packet);
   }
   in.get(count);
-  if (count > in.left()) return false;
+  if (count > in.left() / packet_bytes) return false;
   found.packets.resize(count);
   for (VideoPacket& packet : found.packets)
     for_each_field(packet, [&](auto& field) { in.get(field); });

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "io/codecs.h"
@@ -117,6 +118,29 @@ TEST_F(VideoIndexTest, SurvivesDamagedEntries) {
   write_file(kept("a.y4m"), good.substr(0, 40));
   EXPECT_EQ(video_index(path, {}).size(), 3);
   EXPECT_EQ(read_file(kept("a.y4m"), 1 << 20), good);
+}
+
+// Whole by its hash, but not of any video.
+TEST_F(VideoIndexTest, CraftedEntriesAreMadeAnew) {
+  const std::string path = (directory_ / "a.y4m").string();
+  directory_.write("a.y4m", video(3));
+  const FileStamp stamp = stamp_of(path);
+  const VideoIndex index = video_index(path, {});
+  using Change = void (*)(VideoIndex&);
+  const std::vector<Change> changes = {
+      [](VideoIndex& i) { i.stream = -1000000; }, [](VideoIndex& i) { i.delay = 17; },
+      [](VideoIndex& i) { i.delay = -1; },        [](VideoIndex& i) { i.quarter_turns = 5; },
+      [](VideoIndex& i) { i.height = -8; },       [](VideoIndex& i) { i.pixel_aspect = 0; },
+      [](VideoIndex& i) { i.rate = INFINITY; },   [](VideoIndex& i) { i.duration = -1; },
+      [](VideoIndex& i) { i.promised = NAN; },    [](VideoIndex& i) { i.frames[1].time = NAN; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    VideoIndex crafted = index;
+    changes[i](crafted);
+    const std::string bytes = encode_index(crafted, stamp);
+    EXPECT_FALSE(decode_index(bytes, stamp, crafted)) << i;
+    write_file(kept("a.y4m"), bytes);
+    EXPECT_EQ(encode_index(video_index(path, {}), stamp), encode_index(index, stamp)) << i;
+  }
 }
 
 // A file that stands where the folder should: nothing can be kept beside the video.
