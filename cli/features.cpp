@@ -1,4 +1,8 @@
 // framefold features RUN | WEIGHTS
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "cli/features.h"
 
 #include "cli/encoder_arguments.h"
@@ -15,7 +19,17 @@ struct Arguments {
   bool tokens = false, pixels = false, json = false;
 };
 
+// Before hours of work, not after.
+void check_out(const std::filesystem::path& out) {
+  if (out.extension() != ".safetensors" && out.extension() != ".npy")
+    fail(ErrorCode::argument, out.string(), " ends in neither .safetensors nor .npy");
+  const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
+  if (::access(folder.c_str(), W_OK) != 0)
+    fail(ErrorCode::file, "no file can be written in ", folder.string(), "; choose another --out");
+}
+
 void run(const Arguments& arguments) {
+  check_out(arguments.out);
   const Config config = arguments.encoder.resolve();
   EncoderClips clips = arguments.encoder.clips(config);
   const FeatureKind kind = arguments.pixels   ? FeatureKind::pixels

@@ -172,6 +172,15 @@ find runs -name '*.partial')"));
   EXPECT_FALSE(holds(resumed.out, "partial")) << resumed.out;
 }
 
+TEST_F(Typed, WhereFeaturesGoIsCheckedBeforeTheWork) {
+  const Result ending = type("framefold features runs/none --out f.txt");
+  EXPECT_EQ(ending.code, 2) << ending.err;
+  EXPECT_TRUE(holds(ending.err, "f.txt ends in neither")) << ending.err;
+  const Result folder = type("framefold features runs/none --out absent/f.npy");
+  EXPECT_EQ(folder.code, 3) << folder.err;
+  EXPECT_TRUE(holds(folder.err, "no file can be written in")) << folder.err;
+}
+
 TEST_F(Typed, TwoTrainingsUnderOneName) {
   const Result second = type(text(training, R"(
 framefold train tiny.toml --name one --set train.steps=1000000 --set train.evaluate_every=0 &
