@@ -181,6 +181,15 @@ TEST_F(Typed, WhereFeaturesGoIsCheckedBeforeTheWork) {
   EXPECT_TRUE(holds(folder.err, "no file can be written in")) << folder.err;
 }
 
+TEST_F(Typed, ADamagedResultIsNamed) {
+  const Result shown = type(text(training, R"(
+train whole --set train.steps=1 --set train.evaluate_every=0 || exit 9
+echo '{"cut' > runs/whole/results.json
+framefold info runs/whole)"));
+  EXPECT_EQ(shown.code, 3) << shown.err;
+  EXPECT_TRUE(holds(shown.err, "runs/whole/results.json: no JSON")) << shown.err;
+}
+
 TEST_F(Typed, TwoTrainingsUnderOneName) {
   const Result second = type(text(training, R"(
 framefold train tiny.toml --name one --set train.steps=1000000 --set train.evaluate_every=0 &
