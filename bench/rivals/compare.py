@@ -226,8 +226,8 @@ def rows(arguments):
     """The rows that both sides have; on a GPU framefold-bench may have fewer."""
     wanted = listed(arguments.torch, str(HERE / "torch_rows.py"), f"--device={arguments.device}")
     if arguments.device == "cuda":
-        text, _ = run([arguments.bench, "--benchmark_list_tests"])
-        known = {line.split("/iterations")[0] for line in text.splitlines()}
+        text, _ = run([arguments.bench, "--device=cuda", "--list"])
+        known = set(text.splitlines())
         left = [name for name in wanted if name not in known and not name.startswith(WHOLE)]
         if left:
             print(f"compare: framefold-bench has none of {len(left)} rows, {left[0]} the first",
