@@ -128,7 +128,11 @@ std::optional<std::vector<float>> load_mean_clip(const RunDirectory& run, const 
 
 std::vector<float> make_mean_clip(const RunDirectory& run, const Dataset& train) {
   std::vector<float> mean = mean_clip(train, mean_clips);
-  write_safetensors(run.mean_clip(), {{"mean", {mean.data(), DType::f32, train.shape()}}});
+  try {
+    write_safetensors(run.mean_clip(), {{"mean", {mean.data(), DType::f32, train.shape()}}});
+  } catch (const Error& error) {  // it can be made again
+    ProgressLine().note(text("the mean clip is not kept: ", error.what()));
+  }
   return mean;
 }
 

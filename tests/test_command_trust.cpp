@@ -181,6 +181,16 @@ TEST_F(Typed, WhereFeaturesGoIsCheckedBeforeTheWork) {
   EXPECT_TRUE(holds(folder.err, "no file can be written in")) << folder.err;
 }
 
+TEST_F(Typed, ARunThatCannotBeWrittenIsEvaluated) {
+  const Result evaluated = type(text(training, R"(
+train kept --set train.steps=1 --set train.evaluate_every=0 > said || exit 9
+ulimit -f 1
+framefold eval runs/kept 2> said; code=$?; cat said; exit $code)"));
+  EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_TRUE(holds(evaluated.out, "mean frame of the training data")) << evaluated.out;
+  EXPECT_TRUE(holds(evaluated.out, "the mean clip is not kept: ")) << evaluated.out;
+}
+
 TEST_F(Typed, ADamagedResultIsNamed) {
   const Result shown = type(text(training, R"(
 train whole --set train.steps=1 --set train.evaluate_every=0 || exit 9
