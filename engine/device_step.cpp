@@ -104,7 +104,13 @@ void DeviceStep::run(StepRecord& record, bool last) {
     record.epoch = taken.epoch;
     if (last && i + 1 == accumulate_) continue;
     laps.add_to(record.compute_seconds);
-    fetch(batch + i + 1);
+    try {
+      fetch(batch + i + 1);
+    } catch (const Error&) {  // of the next step it is told when that begins
+      if (i + 1 == accumulate_) continue;
+      restore_buffers();
+      throw;
+    }
     laps.add_to(record.data_seconds);
   }
   if (accumulate_ > 1) enqueue(last_, [this] { finish(); });

@@ -64,7 +64,7 @@ Ending Trainer::run(const TrainHooks& hooks) {
   if (device_) device_->forget_batches();
   std::optional<Ending> ending;
   while (!(ending = ending_now(hooks, begun))) {
-    const StepRecord record = step();
+    const StepRecord record = step_or_save(hooks);
     if (hooks.step) hooks.step(record);
     if (due(options_.evaluate_every)) evaluate(hooks);
     if (due(options_.save_every)) save(hooks);
@@ -83,6 +83,18 @@ std::optional<Ending> Trainer::ending_now(const TrainHooks& hooks, Clock::time_p
 
 bool Trainer::due(Index every) const {
   return every > 0 && (counters_.step % every == 0 || counters_.step == options_.steps);
+}
+
+StepRecord Trainer::step_or_save(const TrainHooks& hooks) {
+  try {
+    return step();
+  } catch (const Error& error) {
+    const bool unread = error.code() == ErrorCode::file || error.code() == ErrorCode::format;
+    if (!unread || counters_.step == 0) throw;
+    if (!device_) restore_buffers();  // a device's step has
+    save(hooks);
+    throw;
+  }
 }
 
 StepRecord Trainer::step() {
@@ -169,7 +181,14 @@ void Trainer::fail_numeric(const StepRecord& record) {
 void Trainer::evaluate(const TrainHooks& hooks) {
   if (!hooks.evaluate) return;
   optimizer_.swap_average();
-  const double metric = hooks.evaluate(counters_.step);
+  double metric = NAN;
+  try {
+    metric = hooks.evaluate(counters_.step);
+  } catch (const Error&) {
+    optimizer_.swap_average();
+    save(hooks);
+    throw;
+  }
   optimizer_.swap_average();
   if (!std::isfinite(metric)) return;
   counters_.metric = metric;

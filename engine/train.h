@@ -10,6 +10,8 @@
 // is skipped (no update, buffers as before it) as long as `max_skipped` steps of the run have not
 // been; then Error(numeric) names the first operation whose output is not finite, statistics of
 // its inputs and the batch's samples. The weights are then those before the step.
+//
+// Samples that cannot be read end the run with their error; the steps before are saved.
 #pragma once
 
 #include <chrono>
@@ -93,6 +95,7 @@ class Trainer {
   std::optional<Ending> ending_now(const TrainHooks& hooks, Clock::time_point begun) const;
   bool due(Index every) const;
   StepRecord step();
+  StepRecord step_or_save(const TrainHooks& hooks);
   void compute(StepRecord& record);
   Executor::Counter counter(Index i) const;
   void skip(const StepRecord& record);

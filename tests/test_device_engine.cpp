@@ -121,6 +121,25 @@ TEST_P(DeviceTraining, ResumesWithTheSameBits) {
   EXPECT_EQ(second.remembered(), whole.remembered);
 }
 
+// The batch after a step's is fetched before that step is done, which it must not cost.
+TEST_P(DeviceTraining, KeepsTheStepsBeforeUnreadableSamples) {
+  const TinyOptions wanted = on_device(options());
+  const Outcome whole = outcome_of(wanted);
+  const simt::HostKeepsOut keeps_out;
+  for (Index batch = 6 * GetParam().accumulate; batch < 7 * GetParam().accumulate; ++batch) {
+    const TemporaryDirectory directory;
+    TinyRun first(wanted, directory.path());
+    first.source.unreadable = {batch};
+    EXPECT_ERROR(ErrorCode::format, "cannot be read", first.run());
+    TinyRun second(wanted, directory.path());
+    ASSERT_TRUE(second.resume());
+    EXPECT_EQ(second.trainer.counters().step, 6);
+    second.run();
+    EXPECT_EQ(second.learnt(), whole.learnt);
+    EXPECT_EQ(second.remembered(), whole.remembered);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Optimizers, DeviceTraining,
     testing::Values(

@@ -188,6 +188,25 @@ TEST(Training, StopsWhenTimeIsUpAndSaves) {
   EXPECT_EQ(read_counters(run.checkpoints->newest()->path).step, run.trainer.counters().step);
 }
 
+TEST(Training, StepsBeforeUnreadableSamplesAreKept) {
+  for (const Index accumulate : {1, 2}) {
+    TinyOptions options;
+    options.train.accumulate = accumulate;
+    TinyRun whole(options);
+    whole.run();
+    const TemporaryDirectory directory;
+    TinyRun first(options, directory.path());
+    first.source.unreadable = {6 * accumulate + 1};  // a step's second batch, where it has one
+    const Index kept = accumulate == 1 ? 7 : 6;
+    EXPECT_ERROR(ErrorCode::format, "cannot be read", first.run());
+    TinyRun second(options, directory.path());
+    ASSERT_TRUE(second.resume());
+    EXPECT_EQ(second.trainer.counters().step, kept);
+    second.run();
+    EXPECT_EQ(second.learnt(), whole.learnt());
+  }
+}
+
 TEST(Training, SavesPeriodicallyAndAtTheEnd) {
   const TemporaryDirectory directory;
   TinyOptions options;
@@ -220,6 +239,23 @@ TEST(Training, EvaluatesAndKeepsTheBest) {
   ASSERT_TRUE(best);
   EXPECT_EQ(best->filename(), "step-00000012.safetensors");
   EXPECT_EQ(directory.names().size(), 4U);  // the last three and the best
+}
+
+TEST(Training, StepsBeforeAFailedEvaluationAreKept) {
+  const TemporaryDirectory directory;
+  TinyOptions options{.optimizer = {.average = 0.9}};
+  options.train.evaluate_every = 4;
+  TinyRun whole(options);
+  whole.run();
+  TinyRun first(options, directory.path());
+  EXPECT_ERROR(
+      ErrorCode::format, "unreadable",
+      first.run({.evaluate = [](Index) -> double { fail(ErrorCode::format, "unreadable"); }}));
+  TinyRun second(options, directory.path());
+  ASSERT_TRUE(second.resume());
+  EXPECT_EQ(second.trainer.counters().step, 4);
+  second.run();
+  EXPECT_EQ(second.learnt(), whole.learnt());
 }
 
 TEST(Training, EvaluatesTheAverageOfTheWeights) {

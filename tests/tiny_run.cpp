@@ -32,7 +32,10 @@ TinySource::TinySource(std::uint64_t seed, int workers)
               {.batch = batch_size, .workers = workers, .seed = seed}) {}
 
 BatchSource::Batch TinySource::next(std::span<const Tensor> inputs) {
+  if (std::ranges::find(unreadable, next_) != unreadable.end())
+    fail(ErrorCode::format, "batch ", next_, " cannot be read");
   batch_ = loader_.next(inputs[0]);
+  ++next_;
   if (std::ranges::find(spoilt, batch_.step) != spoilt.end())
     inputs[0].as<float>()[0] = std::numeric_limits<float>::quiet_NaN();
   return {batch_.epoch, std::ssize(batch_.samples)};

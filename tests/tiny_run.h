@@ -26,18 +26,20 @@ class TinyData final : public Dataset {
   void do_read(Index index, Random random, Tensor clip) const override;
 };
 
-// Batches of four: six an epoch. Where spoilt, the batch's first number is none (NaN).
+// Batches of four: six an epoch. Where spoilt, the batch's first number is none (NaN); where
+// unreadable, it is an Error.
 class TinySource final : public BatchSource {
  public:
   TinySource(std::uint64_t seed, int workers);
-  void seek(Index batch) override { loader_.seek(batch); }
+  void seek(Index batch) override { loader_.seek(next_ = batch); }
   Batch next(std::span<const Tensor> inputs) override;
   std::vector<std::string> names() const override { return loader_.names(batch_); }
 
-  std::vector<Index> spoilt;
+  std::vector<Index> spoilt, unreadable;
 
  private:
   Loader loader_;
+  Index next_ = 0;
   framefold::Batch batch_;
 };
 
