@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/stop.h"
 #include "io/draw.h"
 
 namespace framefold {
@@ -145,6 +146,7 @@ Classification ClassifierEvaluator::run() {
     auto* clips = executor.input("clip").as<std::uint8_t>();
     const auto batch = at(compiled.batch);
     for (; done + batch <= samples_.size(); done += batch) {
+      StopSignal::leave_if_requested();
       for (std::size_t row = 0; row < batch; ++row)
         good[done + row] =
             read_or_leave(*dataset_, samples_[done + row],

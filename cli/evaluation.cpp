@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/stop.h"
+
 namespace framefold {
 namespace {
 
@@ -9,6 +11,7 @@ Index numbers_of(const Dataset& dataset) { return dataset.shape().size(); }
 
 // Reads with one stream of random numbers: the same windows each time.
 void read_clip(const Dataset& dataset, Index index, std::vector<std::uint8_t>& clip) {
+  StopSignal::leave_if_requested();
   clip.resize(static_cast<std::size_t>(numbers_of(dataset)));
   dataset.read(index, {}, {clip.data(), DType::u8, dataset.shape()});
 }
@@ -134,6 +137,7 @@ void Evaluator::run(const Compiled& compiled, Index first, Index last, HeldOut& 
   auto* const rows = pairs_ ? pairs.data() : input.as<std::uint8_t>();
   const Shape shape = read.shape();
   for (Index at = first; at < last; at += batch) {
+    StopSignal::leave_if_requested();
     for (Index row = 0; row < batch; ++row)
       read.read(at + row, {}, {rows + row * shape.size(), DType::u8, shape});
     if (pairs_)

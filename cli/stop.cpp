@@ -1,5 +1,7 @@
 #include "cli/stop.h"
 
+#include "kernels/error.h"
+
 namespace framefold {
 namespace {
 
@@ -33,5 +35,9 @@ StopSignal::~StopSignal() {
 }
 
 bool StopSignal::requested() { return raised != 0; }
+
+void StopSignal::leave_if_requested() {
+  if (requested()) fail(ErrorCode::interrupted, "interrupted by a signal");
+}
 
 }  // namespace framefold

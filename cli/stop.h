@@ -15,6 +15,7 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   static bool requested();
+  static void leave_if_requested();  // by Error(interrupted)
 
   // What a command exits with after Ending::interrupted: sysexits' EX_TEMPFAIL, "try again later";
   // the run continues from its last step with --resume.

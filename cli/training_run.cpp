@@ -139,7 +139,12 @@ Json TrainingRun::run() {
   const bool evaluates = parts_.data.held_out && config_.train.evaluate_every > 0;
   if (evaluates && ending_ != Ending::interrupted && evaluated_step_ != step()) {
     parts_.optimizer->swap_average();
-    evaluate(step());
+    try {
+      evaluate(step());
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::interrupted) throw;
+      ending_ = Ending::interrupted;
+    }
     parts_.optimizer->swap_average();
   }
   summary_.seconds = seconds_before_ + seconds_since(start_);

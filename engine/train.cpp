@@ -62,6 +62,10 @@ Ending Trainer::run(const TrainHooks& hooks) {
   const Clock::time_point begun = Clock::now();
   source_.seek(counters_.step * options_.accumulate);
   if (device_) device_->forget_batches();
+  if (counters_.step > 0 && due(options_.evaluate_every) && !counters_.metric) {
+    saved_step_ = -1;
+    evaluate(hooks);
+  }
   std::optional<Ending> ending;
   while (!(ending = ending_now(hooks, begun))) {
     const StepRecord record = step_or_save(hooks);
@@ -184,8 +188,9 @@ void Trainer::evaluate(const TrainHooks& hooks) {
   double metric = NAN;
   try {
     metric = hooks.evaluate(counters_.step);
-  } catch (const Error&) {
+  } catch (const Error& error) {
     optimizer_.swap_average();
+    if (error.code() == ErrorCode::interrupted) return;
     save(hooks);
     throw;
   }

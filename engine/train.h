@@ -11,7 +11,8 @@
 // been; then Error(numeric) names the first operation whose output is not finite, statistics of
 // its inputs and the batch's samples. The weights are then those before the step.
 //
-// Samples that cannot be read end the run with their error; the steps before are saved.
+// Samples that cannot be read end the run with their error; the steps before are saved. An
+// evaluation that throws Error(interrupted) is left, and made up for when the run is resumed.
 #pragma once
 
 #include <chrono>

@@ -149,6 +149,19 @@ wait $!)"));
   EXPECT_TRUE(holds(hung_up.err, "and saved")) << hung_up.err;
 }
 
+TEST_F(Typed, AnEvaluationIsInterrupted) {
+  const Result stopped = type(text(training, R"(
+framefold train tiny.toml --name slow --set train.log_every=1 --set train.evaluate_every=1 --set data.clips=100000 \
+  --set data.held_out=0.9 --set train.evaluate_clips=0 --set train.steps=1 &
+until [ -s runs/slow/metrics.jsonl ]; do sleep 0.01; done
+kill -TERM $!
+wait $!)"));
+  EXPECT_EQ(stopped.code, 75) << stopped.err;
+  const std::string rows = read_file(directory / "runs/slow/metrics.jsonl", 1 << 20);
+  EXPECT_FALSE(holds(rows, "held_out")) << rows;
+  EXPECT_TRUE(has("runs/slow/checkpoints/step-00000001.safetensors"));
+}
+
 TEST_F(Typed, ALimitOnFileSizesKeepsTheOlderCheckpoint) {
   const Result refused = type(text(training, R"(
 train small || exit 9

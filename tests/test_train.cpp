@@ -241,6 +241,32 @@ TEST(Training, EvaluatesAndKeepsTheBest) {
   EXPECT_EQ(directory.names().size(), 4U);  // the last three and the best
 }
 
+TEST(Training, AnInterruptedEvaluationIsMadeUpFor) {
+  const TemporaryDirectory directory;
+  TinyOptions options{.optimizer = {.average = 0.9}};
+  options.train.evaluate_every = 4;
+  TinyRun whole(options);
+  whole.run({.evaluate = [](Index) { return 1.0; }});
+  TinyRun first(options, directory.path());
+  bool stop = false;
+  const Ending ending = first.run({.evaluate = [&](Index step) -> double {
+                                     stop = step == 8;
+                                     if (stop) fail(ErrorCode::interrupted, "stop");
+                                     return 1;
+                                   },
+                                   .stop = [&] { return stop; }});
+  EXPECT_EQ(ending, Ending::interrupted);
+  TinyRun second(options, directory.path());
+  ASSERT_TRUE(second.resume());
+  std::vector<Index> evaluated;
+  second.run({.evaluate = [&](Index step) {
+    evaluated.push_back(step);
+    return 1.0;
+  }});
+  EXPECT_EQ(evaluated, (std::vector<Index>{8, 12, 16, 20}));
+  EXPECT_EQ(second.learnt(), whole.learnt());
+}
+
 TEST(Training, StepsBeforeAFailedEvaluationAreKept) {
   const TemporaryDirectory directory;
   TinyOptions options{.optimizer = {.average = 0.9}};
