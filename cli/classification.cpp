@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/stop.h"
+#include "cli/stop.h"
 #include "io/draw.h"
 
 namespace framefold {

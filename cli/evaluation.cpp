@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/stop.h"
+#include "cli/stop.h"
 
 namespace framefold {
 namespace {
