@@ -8,6 +8,7 @@ namespace framefold {
 namespace {
 
 constexpr double any = std::numeric_limits<double>::infinity();
+constexpr double many = 1e6;  // passes or batches: products with the steps stay whole numbers
 
 #define FIELD(member) [](Config& c) -> Field { return &c.member; }
 
@@ -211,15 +212,15 @@ constexpr std::array table = {
 
     Key{"train.seed", FIELD(train.seed), "of weights, order of data and noise", "", 0},
     Key{"train.batch", FIELD(train.batch), "clips of a batch", "", 1},
-    Key{"train.steps", FIELD(train.steps), "updates of the run", "", 0, any, true},
+    Key{"train.steps", FIELD(train.steps), "updates of the run", "", 0, 1e12, true},
     Key{"train.epochs", FIELD(train.epochs),
         "passes over the training data, in the place of steps unless those were given later; 0: "
         "steps",
-        "", 0, any, true},
+        "", 0, many, true},
     Key{"train.seconds", FIELD(train.seconds), "stop after this long and save; 0: never", "", 0,
         any, true},
     Key{"train.accumulate", FIELD(train.accumulate), "batches whose gradients make one update", "",
-        1},
+        1, many},
     Key{"train.recompute", FIELD(train.recompute),
         "residual3d and videomae: keep the blocks' inputs alone and compute them twice; less "
         "memory, about a quarter more arithmetic",

@@ -18,9 +18,9 @@ class BatchNormOp final : public Op {
     for (std::size_t i = 1; i < in.size(); ++i)
       expect(name(), operands[i], in[i], {master_of(x.dtype), {x.shape[-1]}},
              "to match the last axis of x");
-    if (norm_.training && x.shape.size() == x.shape[-1])
+    if (norm_.training && x.shape.size() <= x.shape[-1])
       fail(ErrorCode::shape, name(), ": x ", x.shape,
-           " has one row, which has no variance; train with at least two");
+           " has fewer than two rows, which have no variance");
     return {x};
   }
 

@@ -14,6 +14,7 @@ class GroupNormOp final : public Op {
     const TensorType& x = in[0];
     expect_float(name(), "x", x.dtype);
     expect_rank(name(), "x", x.shape, 2, "[B, ..., C]");
+    if (x.shape.size() == 0) fail(ErrorCode::shape, name(), ": x ", x.shape, " has no elements");
     const TensorType parameter{master_of(x.dtype), {x.shape[-1]}};
     expect(name(), "gamma", in[1], parameter, "to match the last axis of x");
     expect(name(), "beta", in[2], parameter, "to match the last axis of x");

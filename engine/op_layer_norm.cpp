@@ -17,6 +17,8 @@ class LayerNormOp final : public Op {
     const TensorType& x = in[0];
     expect_float(name(), "x", x.dtype);
     expect_rank(name(), "x", x.shape, 1, "[..., C]");
+    if (x.shape[-1] == 0)
+      fail(ErrorCode::shape, name(), ": x ", x.shape, " has a last axis without elements");
     if (residual_) expect(name(), "b", in[1], x, "as x");
     const TensorType parameter{master_of(x.dtype), {x.shape[-1]}};
     expect(name(), "gamma", in[gamma_], parameter, "to match the last axis of x");

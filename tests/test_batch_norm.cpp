@@ -115,8 +115,7 @@ TEST(BatchNorm, ErrorsNameTheOperand) {
                "batch_norm: running_var is f32 [9], expected f32 [8] to match the last axis of x",
                [&] { batch_norm(g, x, eight, eight, eight, nine); });
   expect_error(ErrorCode::shape,
-               "batch_norm: x [1, 1, 8] has one row, which has no variance; train with at least "
-               "two",
+               "batch_norm: x [1, 1, 8] has fewer than two rows, which have no variance",
                [&] { batch_norm(g, x, eight, eight, eight, eight); });
 }
 

@@ -93,7 +93,7 @@ TEST(GroupNorm, SiluHandComputed) {
   }
 }
 
-TEST(GroupNorm, ErrorsNameTheGroups) {
+TEST(GroupNorm, ErrorsNameGroupsAndShapes) {
   Graph g;
   const Value x = g.input("x", {DType::f32, {2, 3, 8}});
   const Value eight = g.parameter("eight", {8}, Init::ones());
@@ -102,6 +102,9 @@ TEST(GroupNorm, ErrorsNameTheGroups) {
         ErrorCode::argument,
         text("group_norm: ", groups, " groups do not divide the 8 channels of x [2, 3, 8]"),
         [&] { group_norm(g, x, eight, eight, {.groups = groups}); });
+  const Value empty = g.input("empty", {DType::f32, {0, 3, 8}});
+  expect_error(ErrorCode::shape, "group_norm: x [0, 3, 8] has no elements",
+               [&] { group_norm(g, empty, eight, eight, {.groups = 2}); });
 }
 
 }  // namespace

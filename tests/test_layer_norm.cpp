@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/ops.h"
+#include "tests/arrays.h"
 #include "tests/op_cases.h"
 
 namespace framefold {
@@ -97,14 +98,18 @@ TEST(LayerNorm, AWrongOperandIsNamed) {
   const Value x = g.input("x", {DType::f32, {1568, 768}});
   const Value gamma = g.parameter("gamma", {384}, Init::ones());
   const Value beta = g.parameter("beta", {768}, Init::zeros());
-  try {
-    layer_norm(g, x, gamma, beta);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::shape);
-    EXPECT_STREQ(error.what(),
-                 "layer_norm: gamma is f32 [384], expected f32 [768] to match the last axis of x");
-  }
+  test::expect_error(
+      ErrorCode::shape,
+      "layer_norm: gamma is f32 [384], expected f32 [768] to match the last axis of x",
+      [&] { layer_norm(g, x, gamma, beta); });
+}
+
+TEST(LayerNorm, AnAxisWithoutElementsIsAnError) {
+  Graph g;
+  const Value x = g.input("x", {DType::f32, {4, 0}});
+  const Value none = g.parameter("none", {0}, Init::ones());
+  test::expect_error(ErrorCode::shape, "layer_norm: x [4, 0] has a last axis without elements",
+                     [&] { layer_norm(g, x, none, none); });
 }
 
 }  // namespace
