@@ -22,12 +22,14 @@ class Typed : public testing::Test {
     int code = -1;
     std::string out, err;
   };
-  // Runs a shell's lines in the test's directory, where `framefold` is found by its name.
+  // Runs a shell's lines in the test's directory, where `framefold` is found by its name, for five
+  // minutes at most (then the code is 124) and with no signal ignored, whoever started the tests.
   Result type(const std::string& lines) const {
     directory.write("lines", text("PATH=", fs::path(FRAMEFOLD_COMMAND).parent_path().string(),
                                   ":$PATH\n", lines, '\n'));
     const std::string line =
-        text("cd ", directory.path().string(), " && bash lines > out 2> err < /dev/null");
+        text("cd ", directory.path().string(),
+             " && timeout 300 env --default-signal bash lines > out 2> err < /dev/null");
     const int status = std::system(line.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 256, read_file(directory / "out", 1 << 24),
             read_file(directory / "err", 1 << 24)};
