@@ -27,6 +27,10 @@ add_dependencies(framefold_cli framefold_version)
 target_include_directories(framefold_cli PRIVATE ${generated})
 target_link_libraries(framefold_cli PUBLIC
   framefold_models framefold_engine framefold_io CLI11::CLI11 Eigen3::Eigen)
+# Commands wait for the libraries; only these two compute much themselves.
+target_compile_options(framefold_cli PRIVATE $<$<CONFIG:Release>:-O1>)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/cli/pca.cpp ${PROJECT_SOURCE_DIR}/cli/probe.cpp
+  PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
 
 add_executable(framefold ${PROJECT_SOURCE_DIR}/cli/main.cpp)
 target_link_libraries(framefold PRIVATE framefold_cli)

@@ -34,7 +34,8 @@ if(FRAMEFOLD_CUDA)
   add_library(framefold_cuda OBJECT ${cuda_sources})
   set_target_properties(framefold_cuda PROPERTIES CUDA_STANDARD 20)
   target_compile_options(framefold_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+    # 1675: it does not know the host compiler's pragmas.
+    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-diag-suppress=1675>")
   target_link_libraries(framefold_cuda PRIVATE framefold_options PUBLIC CUDA::cudart_static)
   if(FRAMEFOLD_CUDNN AND FRAMEFOLD_CUDNN_INCLUDE)
     target_include_directories(framefold_cuda SYSTEM PRIVATE ${FRAMEFOLD_CUDNN_INCLUDE})
