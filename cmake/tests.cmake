@@ -54,7 +54,7 @@ if(FRAMEFOLD_CUDA AND FRAMEFOLD_CUDNN AND FRAMEFOLD_CUDNN_INCLUDE)
 endif()
 gtest_discover_tests(framefold-tests DISCOVERY_TIMEOUT 60)
 if(FRAMEFOLD_SANITIZE)  # GCC 12 warns of its own <regex> when it is instrumented
-  foreach(user op_cases test_command test_simt)
+  foreach(user op_cases test_bench test_command test_simt)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/${user}.cpp PROPERTIES
       COMPILE_OPTIONS -Wno-maybe-uninitialized)
   endforeach()
