@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "io/codecs.h"
 #include "io/file.h"
 #include "io/safetensors.h"
+#include "tests/codecs_test.h"
 #include "tests/temporary.h"
 
 namespace framefold {
